@@ -1,0 +1,1 @@
+"""Benchmarks: `minedisc bench NAME` prints figures with their goals and baselines."""

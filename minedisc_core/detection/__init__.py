@@ -1,0 +1,1 @@
+"""The two nets, models on disk, the scan and the sites."""

@@ -1,0 +1,1 @@
+"""CSV, KML, KMZ, GeoPackage, GeoParquet."""

@@ -1,0 +1,276 @@
+"""The 270 m grid of the discovery net: cells, tiles, pixels, longitudes and geodesic measures.
+
+Geometry (paper section 5.2.3, verified against the net in tests/integration): three 3x3 poolings
+give a stride of 27 px. The *trunk* (three convolutions, three poolings) makes one feature vector per
+27 px, feature f looking at rows 27f-13 .. 27f+39; the *head* (7x7, 1x1) turns features i .. i+6 into
+cell i. A side of n px has n // 27 features and n // 27 - 6 cells. The 201 px training window of cell
+i starts at row 27i; its centre pixel, row 27i + 100, is the cell's position.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+
+import numpy as np
+import shapely
+from affine import Affine
+from numpy.typing import NDArray
+from pyproj import CRS, Geod, Transformer
+from shapely.geometry.base import BaseGeometry
+
+STRIDE_PX = 27
+"""Pixels between two cells: three poolings of 3."""
+WINDOW_PX = 201
+"""The paper's training window, 2 km."""
+CONTEXT_PX = 255
+"""A window whose middle cell scores exactly as in a scan (201 px + one stride on each side)."""
+PATCH_PX = 21
+"""The paper's impact window, 210 m."""
+HEAD_FEATURES = 7
+"""Side of the head's kernel, in features."""
+CENTRE_PX = WINDOW_PX // 2
+"""Offset of a cell's centre pixel from its window's first pixel."""
+TRUNK_REACH_PX = 13
+"""Pixels a feature looks at before its own 27, and after them."""
+FILL_BLOCK_PX = 3
+"""Side of the blocks in which no data is counted: the largest that divides both 27 and 201."""
+FILL_TAIL_BLOCKS = 4
+"""Blocks (12 px) that a cell's window reaches past its seventh feature."""
+
+GEOD = Geod(ellps="WGS84")
+
+
+def features_along(size_px: int) -> int:
+    """Number of trunk features along a side of `size_px` pixels."""
+    return size_px // STRIDE_PX
+
+
+def cells_along(size_px: int) -> int:
+    """Number of cells along a side of `size_px` pixels (0 if the side is under 189 px)."""
+    return max(0, features_along(size_px) - HEAD_FEATURES + 1)
+
+
+@dataclass(frozen=True)
+class PixelWindow:
+    """A rectangle of whole pixels; it may reach past the raster's edge where the text says so."""
+
+    row: int
+    col: int
+    height: int
+    width: int
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A unit of scanning: features [row0, row1) x [col0, col1) of the trunk."""
+
+    row0: int
+    row1: int
+    col0: int
+    col1: int
+
+    @property
+    def name(self) -> str:
+        """File stem of the tile's result."""
+        return f"{self.row0:06d}_{self.col0:06d}"
+
+
+@dataclass(frozen=True)
+class TileRead:
+    """What to read for a tile, and how many leading features the trunk makes too many."""
+
+    window: PixelWindow
+    drop_rows: int
+    drop_cols: int
+
+
+@dataclass(frozen=True)
+class RasterGrid:
+    """A mosaic's pixels and the cells over them.
+
+    `transform` maps (column, row) to the CRS's x, y; it need not be square or metric.
+    """
+
+    height_px: int
+    width_px: int
+    transform: Affine
+    crs: str
+    """Anything pyproj takes: `EPSG:32723` or WKT."""
+
+    @property
+    def features(self) -> tuple[int, int]:
+        """Rows and columns of trunk features."""
+        return features_along(self.height_px), features_along(self.width_px)
+
+    @property
+    def cells(self) -> tuple[int, int]:
+        """Rows and columns of cells."""
+        return cells_along(self.height_px), cells_along(self.width_px)
+
+    @cached_property
+    def _to_lonlat(self) -> Transformer:
+        return Transformer.from_crs(CRS.from_user_input(self.crs), "EPSG:4326", always_xy=True)
+
+    @property
+    def cell_transform(self) -> Affine:
+        """Affine of a raster with one pixel per cell (`scores.tif`)."""
+        offset_px = CENTRE_PX + 0.5 - STRIDE_PX / 2
+        return self.transform * Affine.translation(offset_px, offset_px) * Affine.scale(STRIDE_PX)
+
+    def lonlat(self, rows: NDArray[np.floating], cols: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Longitude and latitude, shape (n, 2), of fractional pixel positions (0.5 = first centre)."""
+        a, b, c, d, e, f = self.transform[:6]
+        x, y = a * cols + b * rows + c, d * cols + e * rows + f
+        return np.column_stack(self._to_lonlat.transform(x, y))
+
+    def pixel(self, lon: float, lat: float) -> tuple[int, int]:
+        """Row and column of the pixel that holds a place; may lie outside the raster."""
+        x, y = self._to_lonlat.transform(lon, lat, direction="INVERSE")
+        col, row = ~self.transform * (x, y)
+        return int(np.floor(row)), int(np.floor(col))
+
+    def cell_centres(self, cells: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Longitude and latitude (n, 2) of the centres of `cells`, an (n, 2) array of (i, j)."""
+        centres = np.asarray(cells) * STRIDE_PX + CENTRE_PX + 0.5
+        return self.lonlat(centres[:, 0], centres[:, 1])
+
+    def cell_polygons(self, cells: NDArray[np.int64]) -> NDArray[np.object_]:
+        """The 270 m squares around the centres of `cells`, EPSG:4326 polygons, shape (n,)."""
+        half = STRIDE_PX / 2
+        centres = np.asarray(cells, float) * STRIDE_PX + CENTRE_PX + 0.5
+        corners = np.array([(-half, -half), (-half, half), (half, half), (half, -half), (-half, -half)])
+        ring = centres[:, None, :] + corners[None]
+        lonlat = self.lonlat(ring[..., 0].ravel(), ring[..., 1].ravel())
+        squares: NDArray[np.object_] = shapely.polygons(lonlat.reshape(len(ring), 5, 2))
+        return squares
+
+    def site_polygon(self, cells: NDArray[np.int64]) -> BaseGeometry:
+        """Union of the squares of `cells`, made in pixels (exact edges), then put in EPSG:4326."""
+        corner = np.asarray(cells, float) * STRIDE_PX + CENTRE_PX + 0.5 - STRIDE_PX / 2
+        row, col = corner[:, 0], corner[:, 1]
+        union = shapely.union_all(shapely.box(col, row, col + STRIDE_PX, row + STRIDE_PX))
+        return shapely.transform(union, lambda xy: self.lonlat(xy[:, 1], xy[:, 0]))
+
+    @cached_property
+    def footprint(self) -> BaseGeometry:
+        """The raster's outline in EPSG:4326, edges densified so that curved meridians are followed."""
+        outline = shapely.segmentize(shapely.box(0, 0, self.width_px, self.height_px), max(self.width_px, 64) / 16)
+        return shapely.transform(outline, lambda xy: self.lonlat(xy[:, 1], xy[:, 0]))
+
+    def asked_cells(self, aoi: BaseGeometry | None) -> NDArray[np.bool_]:
+        """Mask over the cells, True where the cell's centre lies in `aoi` (EPSG:4326; None = everywhere).
+
+        The grid starts at the raster's first pixel whatever the AOI.
+        """
+        rows, cols = self.cells
+        if aoi is None or not rows or not cols:
+            return np.ones((rows, cols), bool)
+        lonlat = self.cell_centres(np.argwhere(np.ones((rows, cols), bool)))
+        shapely.prepare(aoi)
+        inside: NDArray[np.bool_] = shapely.contains_xy(aoi, lonlat[:, 0], lonlat[:, 1])
+        return inside.reshape(rows, cols)
+
+
+def tiles(asked: NDArray[np.bool_], features_per_side: int) -> list[Tile]:
+    """Tiles of at most `features_per_side` features a side that the `asked` cells need, row by row."""
+    needed = needed_features(asked)
+    found = []
+    for (row0, row1), (col0, col1) in product(
+        _spans(needed.shape[0], features_per_side), _spans(needed.shape[1], features_per_side)
+    ):
+        if needed[row0:row1, col0:col1].any():
+            found.append(Tile(row0, row1, col0, col1))
+    return found
+
+
+def needed_features(asked: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Mask over the features, True where a cell in `asked` looks at the feature."""
+    rows, cols = asked.shape
+    needed = np.zeros((rows + HEAD_FEATURES - 1, cols + HEAD_FEATURES - 1) if asked.size else (0, 0), bool)
+    for down, right in product(range(HEAD_FEATURES), repeat=2):
+        if asked.size:
+            needed[down : down + rows, right : right + cols] |= asked
+    return needed
+
+
+def _spans(length: int, step: int) -> Iterator[tuple[int, int]]:
+    for start in range(0, length, step):
+        yield start, min(start + step, length)
+
+
+def tile_read(tile: Tile, height_px: int, width_px: int) -> TileRead:
+    """Pixels to read so that the tile's features equal those of the whole raster.
+
+    One feature more is read on the leading sides, where the convolutions' zero padding would differ,
+    and dropped. At the raster's own edge nothing is added: there the padding is the net's own, which
+    no padding of the raster could imitate.
+    """
+    row, height, drop_rows = _read_span(tile.row0, tile.row1, height_px)
+    col, width, drop_cols = _read_span(tile.col0, tile.col1, width_px)
+    return TileRead(PixelWindow(row, col, height, width), drop_rows, drop_cols)
+
+
+def _read_span(first: int, end: int, size_px: int) -> tuple[int, int, int]:
+    dropped = 1 if first else 0
+    start_px = STRIDE_PX * (first - dropped)
+    stop_px = min(STRIDE_PX * end + TRUNK_REACH_PX, size_px)
+    return start_px, stop_px - start_px, dropped
+
+
+def window_of_cell(i: int, j: int, size_px: int = WINDOW_PX) -> PixelWindow:
+    """Window of `size_px` (odd) centred on a cell's centre pixel; past the edge for sizes over 201."""
+    half = size_px // 2
+    return PixelWindow(STRIDE_PX * i + CENTRE_PX - half, STRIDE_PX * j + CENTRE_PX - half, size_px, size_px)
+
+
+def window_fill(fill_blocks: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Share of no data in each cell's 201 px window, 0..1, shape of the cells.
+
+    Args:
+        fill_blocks: no-data pixels (0..9) of each 3 x 3 px block from the raster's first pixel on,
+            9 * features + FILL_TAIL_BLOCKS rows and columns (a window ends 12 px after its seventh
+            feature); blocks past the raster's edge count as 9.
+    """
+    side = WINDOW_PX // FILL_BLOCK_PX
+    step = STRIDE_PX // FILL_BLOCK_PX
+    padded = np.zeros((fill_blocks.shape[0] + 1, fill_blocks.shape[1] + 1), np.int64)
+    padded[1:, 1:] = fill_blocks.astype(np.int64).cumsum(0).cumsum(1)
+    rows, cols = (max(0, (n - side) // step + 1) for n in fill_blocks.shape)
+    top, left = np.arange(rows) * step, np.arange(cols) * step
+    bottom, right = top + side, left + side
+    total = padded[np.ix_(bottom, right)] - padded[np.ix_(top, right)]
+    total = total - padded[np.ix_(bottom, left)] + padded[np.ix_(top, left)]
+    fractions: NDArray[np.float32] = (total / float(WINDOW_PX * WINDOW_PX)).astype(np.float32)
+    return fractions
+
+
+def geodesic_area_ha(geometry: BaseGeometry) -> float:
+    """Area on the WGS 84 ellipsoid of an EPSG:4326 geometry, in hectares; holes are taken off."""
+    oriented = shapely.orient_polygons(geometry)
+    area_m2, _ = GEOD.geometry_area_perimeter(oriented)
+    return abs(float(area_m2)) / 10_000
+
+
+def geodesic_distance_m(lon_a: float, lat_a: float, lon_b: float, lat_b: float) -> float:
+    """Distance on the WGS 84 ellipsoid between two places, in metres."""
+    _, _, distance = GEOD.inv(lon_a, lat_a, lon_b, lat_b)
+    return float(distance)
+
+
+def square_around(lon: float, lat: float, side_m: float) -> BaseGeometry:
+    """Square of `side_m` metres around a place, edges along meridian and parallel, EPSG:4326."""
+    half = side_m / 2
+    _, north, _ = GEOD.fwd(lon, lat, 0, half)
+    east, _, _ = GEOD.fwd(lon, lat, 90, half)
+    return shapely.box(lon - (east - lon), lat - (north - lat), east, north)
+
+
+def union_bounds(boxes: Sequence[tuple[float, float, float, float]]) -> tuple[float, float, float, float]:
+    """Smallest (west, south, east, north) that holds all `boxes`."""
+    array = np.asarray(boxes, float)
+    west, south = array[:, :2].min(axis=0)
+    east, north = array[:, 2:].max(axis=0)
+    return float(west), float(south), float(east), float(north)

@@ -1,0 +1,1 @@
+"""Lists of known mines, dams, titles and lands: readers, snapshots, matching."""

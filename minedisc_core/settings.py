@@ -1,0 +1,90 @@
+"""All that can be set from outside, read once from the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from minedisc_core.errors import UsageError
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of one process; see README, "Settings"."""
+
+    home: Path
+    """Folder of the database, runs, registers and added models (MINEDISC_HOME, default data/)."""
+    shipped_models: Path = PROJECT_ROOT / "models"
+    """Folder of the demonstration models that come with the project."""
+    upload_max_mb: int = 200
+    """Largest upload (MINEDISC_UPLOAD_MAX_MB)."""
+    zip_max_entries: int = 2_000
+    """Most entries a zip may hold (MINEDISC_ZIP_MAX_ENTRIES)."""
+    zip_max_expanded_mb: int = 2_000
+    """Largest sum of a zip's expanded entries (MINEDISC_ZIP_MAX_EXPANDED_MB)."""
+    threads: int = os.cpu_count() or 1
+    """Threads a scan may use (MINEDISC_THREADS)."""
+
+    @property
+    def database(self) -> Path:
+        """The DuckDB file; one process owns it at a time."""
+        return self.home / "minedisc.duckdb"
+
+    @property
+    def runs(self) -> Path:
+        """One folder per run."""
+        return self.home / "runs"
+
+    @property
+    def registers(self) -> Path:
+        """One GeoParquet and one JSON per register snapshot."""
+        return self.home / "registers"
+
+    @property
+    def samples(self) -> Path:
+        """Training windows cut after verdicts, one file each."""
+        return self.home / "samples"
+
+    @property
+    def models(self) -> Path:
+        """Models the user added or trained."""
+        return self.home / "models"
+
+    @property
+    def demo(self) -> Path:
+        """The generated demo area."""
+        return self.home / "demo"
+
+    @property
+    def log(self) -> Path:
+        """The app's log file."""
+        return self.home / "minedisc.log"
+
+
+def load_settings(environment: Mapping[str, str] = os.environ, home: Path | None = None) -> Settings:
+    """Read MINEDISC_* once; `home` (from --home) wins over MINEDISC_HOME.
+
+    Raises:
+        UsageError: a number is not a positive whole number.
+    """
+    chosen = home or Path(environment.get("MINEDISC_HOME") or PROJECT_ROOT / "data")
+    return Settings(
+        home=chosen.expanduser().resolve(),
+        upload_max_mb=_positive(environment, "MINEDISC_UPLOAD_MAX_MB", Settings.upload_max_mb),
+        zip_max_entries=_positive(environment, "MINEDISC_ZIP_MAX_ENTRIES", Settings.zip_max_entries),
+        zip_max_expanded_mb=_positive(environment, "MINEDISC_ZIP_MAX_EXPANDED_MB", Settings.zip_max_expanded_mb),
+        threads=_positive(environment, "MINEDISC_THREADS", Settings.threads),
+    )
+
+
+def _positive(environment: Mapping[str, str], name: str, default: int) -> int:
+    text = environment.get(name, "").strip()
+    if not text:
+        return default
+    if not text.isdecimal() or int(text) < 1:
+        raise UsageError(f"{name} is {text!r}", "a whole number of at least 1", f"unset {name} or correct it")
+    return int(text)
