@@ -118,6 +118,7 @@ def atomic_raster(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.")) / path.name
         yield scratch
+        _check_whole(scratch)
         with scratch.open("rb") as file:
             os.fsync(file.fileno())
         scratch.replace(path)
@@ -131,3 +132,24 @@ def atomic_raster(path: Path) -> Iterator[Path]:
         if scratch != path:
             scratch.unlink(missing_ok=True)
             scratch.parent.rmdir()
+
+
+def _check_whole(path: Path) -> None:
+    """Check that each block of a tiled GeoTIFF lies inside the file.
+
+    GDAL keeps quiet about writes that fail while a file is closed (seen with a full disk).
+
+    Raises:
+        OSError: a block is missing or cut off.
+    """
+    size = path.stat().st_size
+    with rasterio.open(path) as dataset:
+        for band, (height, width) in enumerate(dataset.block_shapes, 1):
+            for row in range(-(-dataset.height // height)):
+                for col in range(-(-dataset.width // width)):
+                    offset, length = (
+                        int(dataset.get_tag_item(f"BLOCK_{what}_{col}_{row}", "TIFF", bidx=band) or 0)
+                        for what in ("OFFSET", "SIZE")
+                    )
+                    if not length or offset + length > size:
+                        raise OSError(f"block {row}, {col} of band {band} is cut off")
