@@ -1,0 +1,168 @@
+"""Vector files that people hand in: GeoPackage, GeoJSON, KML, shapefiles, plain or inside a zip.
+
+GDAL recognises files by content and knows formats that point at other files; so only files that start
+like the four formats above ever reach it.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyogrio
+import shapely
+from numpy.typing import NDArray
+from pyogrio.errors import DataLayerError, DataSourceError
+from pyproj.exceptions import CRSError, ProjError
+
+from minedisc_core.errors import RegisterError, UsageError
+from minedisc_core.registers.tables import RawRows
+from minedisc_core.registers.text import decode, each_once, is_personal, unmangle
+from minedisc_core.settings import Settings
+from minedisc_core.uploads import is_zip, safe_unzip
+
+FORMATS = "GeoPackage, GeoJSON, KML or a shapefile (zipped, with its .shp, .shx, .dbf and .prj)"
+_SUFFIXES = (".shp", ".gpkg", ".geojson", ".json", ".kml")
+_SHAPEFILE_START = b"\x00\x00\x27\x0a"
+_SQLITE_START = b"SQLite format 3\x00"
+_HEAD_BYTES = 4096
+_BYTEWISE = "ISO-8859-1"
+"""Read so, a text is its own bytes: each cell is then decoded by itself."""
+_ONE_BYTE_OR_UTF8 = re.compile(r"^(|ansi 1252|cp1252|1252|windows-?1252|utf-?8|65001|(iso-?)?8859-?1|latin-?1|88591)$")
+
+
+@dataclass(frozen=True)
+class VectorLayer:
+    """One layer of a file that is open for reading."""
+
+    path: Path
+    layer: str
+    fields: tuple[str, ...]
+    shown: str
+    """File and layer, for messages."""
+
+
+@contextmanager
+def open_layers(path: Path, settings: Settings) -> Iterator[list[VectorLayer]]:
+    """All layers of a vector file, or of the vector files in a zip (unpacked while the context lasts).
+
+    Raises:
+        RegisterError: the file is missing, empty or of another format; a zip holds none of them or is unsafe.
+    """
+    with tempfile.TemporaryDirectory(prefix="minedisc-") as scratch:
+        yield [layer for file in _vector_files(path, Path(scratch), settings) for layer in _layers(file, path.name)]
+
+
+def _vector_files(path: Path, scratch: Path, settings: Settings) -> list[Path]:
+    if not path.is_file():
+        raise RegisterError(f"{path} is no file", FORMATS, "check the path")
+    if not is_zip(path):
+        return [path]
+    try:
+        unpacked = safe_unzip(path, scratch, settings)
+    except UsageError as error:
+        raise RegisterError(error.found, error.expected, error.remedy) from error
+    files = [file for file in unpacked if file.suffix.lower() in _SUFFIXES and not file.name.startswith("._")]
+    if not files:
+        held = ", ".join(file.name for file in unpacked[:5]) or "nothing"
+        raise RegisterError(f"{path.name} holds no layer (it holds {held})", FORMATS)
+    return files
+
+
+def _layers(file: Path, source: str) -> list[VectorLayer]:
+    shown = source if file.name == source else f"{source} ({file.name})"
+    _check_start(file, shown)
+    try:
+        found = [str(name) for name, _ in pyogrio.list_layers(file)]
+        fields = [tuple(map(str, pyogrio.read_info(file, layer=name)["fields"])) for name in found]
+    except (DataSourceError, DataLayerError) as error:
+        raise RegisterError(f"{shown} cannot be opened: {error}", FORMATS, "export the layer again") from error
+    titles = [shown if len(found) == 1 else f"{shown}, layer {name}" for name in found]
+    return [VectorLayer(file, *rest) for rest in zip(found, fields, titles, strict=True)]
+
+
+def _check_start(file: Path, shown: str) -> None:
+    with file.open("rb") as opened:
+        head = opened.read(_HEAD_BYTES)
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    is_known = (
+        head.startswith(_SHAPEFILE_START)
+        or head.startswith(_SQLITE_START)
+        or (text.startswith(b"<") and b"<kml" in head)
+        or (text.startswith(b"{") and b"gdal_streamed_alg" not in file.read_bytes())
+    )
+    if not text:
+        raise RegisterError(f"{shown} is empty", FORMATS, "download it again")
+    if not is_known:
+        raise RegisterError(f"{shown} is none of the formats that are read", FORMATS, "export the layer again")
+
+
+def read_vector_rows(layer: VectorLayer, columns: Iterable[str]) -> RawRows:
+    """Rows of a layer in EPSG:4326 with the named columns as text; personal columns are never read.
+
+    Raises:
+        RegisterError: the layer cannot be read, or does not say which CRS it is in.
+    """
+    wanted = [column for column in dict.fromkeys(columns) if not is_personal(column)]
+    encoding = _encoding(layer.path)
+    frame = _read(layer, wanted, encoding)
+    geometry = _in_lonlat(frame, layer.shown)
+    texts = pd.DataFrame({column: _as_texts(frame[column], encoding) for column in wanted}, index=frame.index)
+    return RawRows(layer.shown, texts, geometry, list(range(1, len(frame) + 1)), [])
+
+
+def _read(layer: VectorLayer, columns: Sequence[str], encoding: str | None) -> gpd.GeoDataFrame:
+    try:
+        frame = pyogrio.read_dataframe(
+            layer.path, layer=layer.layer, columns=list(columns), encoding=encoding, on_invalid="ignore"
+        )
+    except (DataSourceError, DataLayerError, ValueError, UnicodeError) as error:
+        raise RegisterError(f"{layer.shown} cannot be read: {error}", FORMATS, "export the layer again") from error
+    if not isinstance(frame, gpd.GeoDataFrame):
+        raise RegisterError(f"{layer.shown} has no geometry", "a layer of points or polygons")
+    return frame.reset_index(drop=True)
+
+
+def _encoding(path: Path) -> str | None:
+    """Bytewise for shapefiles, unless their .cpg names an encoding that only GDAL can know."""
+    if path.suffix.lower() != ".shp":
+        return None
+    stated = [file for file in path.parent.iterdir() if file.stem == path.stem and file.suffix.lower() == ".cpg"]
+    name = stated[0].read_text("ascii", errors="replace").strip().lower() if stated else ""
+    return _BYTEWISE if _ONE_BYTE_OR_UTF8.match(name) else None
+
+
+def _as_texts(values: pd.Series, encoding: str | None) -> list[str]:
+    texts = ["" if missing else str(value) for value, missing in zip(values, values.isna(), strict=True)]
+    if pd.api.types.is_float_dtype(values.dtype):
+        return [text.removesuffix(".0") for text in texts]
+    if encoding is None:
+        return each_once(texts, unmangle)
+    return each_once(texts, _decode_cell)
+
+
+def _decode_cell(text: str) -> str:
+    return text if text.isascii() else unmangle(decode(text.encode(_BYTEWISE, errors="replace")))
+
+
+def _in_lonlat(frame: gpd.GeoDataFrame, shown: str) -> NDArray[np.object_]:
+    crs = frame.crs
+    if crs is None or crs.name.lower().startswith(("undefined", "unknown")) or crs.is_engineering:
+        raise RegisterError(
+            f"{shown} does not say which coordinate system it is in",
+            "a CRS (a shapefile's .prj, a GeoPackage's SRS)",
+            "add the .prj file, or set the CRS in a GIS and export again; registers of Brazil are EPSG:4674",
+        )
+    try:
+        moved = frame.geometry.to_crs("EPSG:4326")
+    except (CRSError, ProjError, ValueError) as error:
+        raise RegisterError(f"{shown} cannot be brought to longitude and latitude: {error}") from error
+    array: NDArray[np.object_] = shapely.force_2d(np.asarray(moved.array, dtype=object))
+    return array
