@@ -1,0 +1,105 @@
+"""Numbered migrations, each in a transaction of its own. Add one at the end; never change an old one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from minedisc_core.errors import StoreError
+from minedisc_core.store.connection import Cursor, Database, first_row
+
+
+def migration_001_runs_sites_and_matches(cursor: Cursor) -> None:
+    """What scans found and what the registers say of it."""
+    cursor.execute("CREATE SEQUENCE change_numbers START 1")
+    cursor.execute("""
+        CREATE TABLE runs (
+            run_id TEXT PRIMARY KEY, run_dir TEXT NOT NULL, summary TEXT NOT NULL, digest TEXT NOT NULL,
+            mosaic_identity TEXT NOT NULL, taken_in_utc TIMESTAMP NOT NULL, finished_utc TIMESTAMP NOT NULL,
+            model TEXT NOT NULL, threshold DOUBLE NOT NULL, imagery_start DATE, imagery_end DATE)""")
+    cursor.execute("""
+        CREATE TABLE sites (
+            site_no BIGINT PRIMARY KEY, candidate_id TEXT NOT NULL, run_id TEXT NOT NULL, polygon BLOB NOT NULL,
+            west DOUBLE, south DOUBLE, east DOUBLE, north DOUBLE, lon DOUBLE, lat DOUBLE, peak_lon DOUBLE,
+            peak_lat DOUBLE, peak_row_px INTEGER, peak_col_px INTEGER, score DOUBLE, mean_score DOUBLE, cells INTEGER,
+            area_cells_ha DOUBLE, impact TEXT, p_high DOUBLE, p_low DOUBLE, p_no_ore DOUBLE, discarded BOOLEAN,
+            flagged_fill BOOLEAN)""")
+    cursor.execute("""
+        CREATE TABLE matches (
+            site_no BIGINT PRIMARY KEY, register_status TEXT NOT NULL, dam TEXT, titles TEXT NOT NULL,
+            outside_fraction DOUBLE, lands TEXT NOT NULL, missing TEXT NOT NULL, registers_as_of TEXT NOT NULL)""")
+    cursor.execute("""
+        CREATE TABLE status_changes (
+            change_no BIGINT DEFAULT nextval('change_numbers'), candidate_id TEXT NOT NULL,
+            changed_utc TIMESTAMP NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL,
+            registers_as_of TEXT NOT NULL, note TEXT NOT NULL)""")
+    cursor.execute("CREATE TABLE same_places (site_no BIGINT NOT NULL, earlier_site_no BIGINT NOT NULL)")
+
+
+def migration_002_verdicts_and_states(cursor: Cursor) -> None:
+    """The append-only log of verdicts and the table folded from it."""
+    cursor.execute("CREATE SEQUENCE event_numbers START 1")
+    cursor.execute("""
+        CREATE TABLE verdict_events (
+            event_no BIGINT DEFAULT nextval('event_numbers'), event_id TEXT PRIMARY KEY, candidate_id TEXT NOT NULL,
+            verdict TEXT NOT NULL, analyst TEXT NOT NULL, given_utc TIMESTAMP NOT NULL, reason TEXT,
+            notes TEXT NOT NULL, impact TEXT, moved_lon DOUBLE, moved_lat DOUBLE, undoes TEXT, carried_from TEXT)""")
+    cursor.execute("""
+        CREATE TABLE states (
+            site_no BIGINT PRIMARY KEY, candidate_id TEXT UNIQUE NOT NULL, run_id TEXT NOT NULL, score DOUBLE NOT NULL,
+            margin DOUBLE NOT NULL, place_key BIGINT NOT NULL, discarded BOOLEAN NOT NULL, machine_impact TEXT NOT NULL,
+            register_status TEXT NOT NULL, status TEXT NOT NULL, reason TEXT, notes TEXT NOT NULL,
+            analyst TEXT NOT NULL, decided_utc TIMESTAMP, impact_corrected TEXT, moved_lon DOUBLE,
+            moved_lat DOUBLE, event_id TEXT)""")
+
+
+def migration_003_retraining_queue(cursor: Cursor) -> None:
+    """Samples asked for by verdicts, and the dataset versions made of them."""
+    cursor.execute("""
+        CREATE TABLE samples (
+            sample_id TEXT PRIMARY KEY, event_id TEXT NOT NULL, candidate_id TEXT NOT NULL, run_id TEXT NOT NULL,
+            label TEXT NOT NULL, reason TEXT, queued_utc TIMESTAMP NOT NULL, lon DOUBLE NOT NULL, lat DOUBLE NOT NULL,
+            is_moved BOOLEAN NOT NULL, withdrawn BOOLEAN NOT NULL, pixels TEXT NOT NULL, problem TEXT NOT NULL,
+            sha256 TEXT NOT NULL)""")
+    cursor.execute(
+        "CREATE TABLE datasets (version TEXT PRIMARY KEY, made_utc TIMESTAMP NOT NULL, folder TEXT NOT NULL)"
+    )
+    cursor.execute("CREATE TABLE dataset_samples (version TEXT NOT NULL, sample_id TEXT NOT NULL)")
+
+
+MIGRATIONS: tuple[Callable[[Cursor], None], ...] = (
+    migration_001_runs_sites_and_matches,
+    migration_002_verdicts_and_states,
+    migration_003_retraining_queue,
+)
+
+
+def migrate(database: Database) -> None:
+    """Bring the file to this version, one transaction per step.
+
+    Raises:
+        StoreError: the file was written by a newer minedisc.
+    """
+    present = database.write(_version)
+    if present > len(MIGRATIONS):
+        raise StoreError(
+            f"{database.name} has schema {present}, made by a newer minedisc",
+            f"schema {len(MIGRATIONS)} or older",
+            "update minedisc; the file was not touched",
+        )
+    for number in range(present + 1, len(MIGRATIONS) + 1):
+        database.write(lambda cursor, number=number: _apply(cursor, number))  # type: ignore[misc]  # bound default
+
+
+def _version(cursor: Cursor) -> int:
+    cursor.execute(
+        "CREATE TABLE IF NOT EXISTS schema_versions (version INTEGER PRIMARY KEY, name TEXT, applied_utc TIMESTAMP)"
+    )
+    return int(first_row(cursor.execute("SELECT coalesce(max(version), 0) FROM schema_versions"))[0])
+
+
+def _apply(cursor: Cursor, number: int) -> None:
+    step = MIGRATIONS[number - 1]
+    step(cursor)
+    now = datetime.now(UTC).replace(tzinfo=None)
+    cursor.execute("INSERT INTO schema_versions VALUES (?, ?, ?)", [number, step.__name__, now])

@@ -1,0 +1,213 @@
+"""Reading: filters become SQL, rows become candidates.
+
+Ids come from the narrow table `states`, the wide rows are fetched for those ids only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from minedisc_core.domain import Candidate, Impact, Reason, Site, Status
+from minedisc_core.errors import StoreError
+from minedisc_core.store.connection import Cursor, first_row
+from minedisc_core.store.records import CandidateFilter, Counters, RunRow
+from minedisc_core.store.rows import (
+    MATCH_COLUMNS,
+    SITE_COLUMNS,
+    match_from,
+    number_list,
+    sites_from,
+    summary_from,
+)
+from minedisc_core.store.same_place import earlier_sentence
+from minedisc_core.store.verdicts import unknown_candidate
+
+VISIBLE = "(NOT discarded OR status = 'confirmed')"
+"""A "no ore" site is hidden until a person confirms it."""
+_ORDERS = {
+    "score": "score DESC, site_no",
+    "uncertainty": "abs(margin), site_no",
+    "oldest": "run_id, site_no",
+    "place": "place_key, site_no",
+}
+_STATE_COLUMNS = ("run_id", "status", "reason", "notes", "analyst", "decided_utc", "impact_corrected", "moved_lon",
+                  "moved_lat")  # fmt: skip
+_RUN_COLUMNS = ("model", "imagery_start", "imagery_end", "threshold")
+_LITERAL_NUMBERS = 2_000
+"""Up to here row numbers go into the SQL text, where DuckDB uses its index; above, as a table."""
+
+
+def _where(wanted: CandidateFilter) -> tuple[str, list[Any]]:
+    terms: list[str] = []
+    values: list[Any] = []
+    if wanted.run_id is not None:
+        terms.append("run_id = ?")
+        values.append(wanted.run_id)
+    for column, choices in (
+        ("status", wanted.statuses),
+        ("coalesce(impact_corrected, machine_impact)", wanted.impacts),
+        ("register_status", wanted.register_statuses),
+    ):
+        if choices:
+            terms.append(f"{column} IN ({', '.join('?' * len(choices))})")
+            values.extend(str(choice) for choice in choices)
+    if wanted.only_discarded:
+        terms.append("discarded")
+    elif not wanted.include_discarded:
+        terms.append(VISIBLE)
+    return (" AND ".join(terms) or "true"), values
+
+
+def _select(wanted: CandidateFilter, column: str, limit: int | None, offset: int) -> tuple[str, list[Any]]:
+    if wanted.order not in _ORDERS:
+        raise StoreError(f"There is no order {wanted.order!r}", " or ".join(_ORDERS))
+    where, values = _where(wanted)
+    query = f"SELECT {column} FROM states WHERE {where} ORDER BY {_ORDERS[wanted.order]}"  # noqa: S608  # fixed texts, values bound
+    if limit is not None:
+        query += f" LIMIT {max(0, int(limit))}"
+    return f"{query} OFFSET {max(0, int(offset))}", values
+
+
+def candidate_ids(cursor: Cursor, wanted: CandidateFilter, limit: int | None, offset: int) -> list[str]:
+    """Ids in the filter's order."""
+    query, values = _select(wanted, "candidate_id", limit, offset)
+    return [row[0] for row in cursor.execute(query, values).fetchall()]
+
+
+def candidates(cursor: Cursor, wanted: CandidateFilter, limit: int | None, offset: int) -> list[Candidate]:
+    """Candidates in the filter's order."""
+    query, values = _select(wanted, "site_no", limit, offset)
+    return _fetch(cursor, [row[0] for row in cursor.execute(query, values).fetchall()])
+
+
+def candidates_by_id(cursor: Cursor, ids: Sequence[str]) -> list[Candidate]:
+    """Candidates in the order of `ids`.
+
+    Raises:
+        StoreError: an id that no candidate has.
+    """
+    rows = cursor.execute(
+        "SELECT candidate_id, site_no FROM states WHERE candidate_id IN (SELECT unnest(?))", [list(ids)]
+    ).fetchall()
+    numbers = dict(rows)
+    for candidate_id in ids:
+        if candidate_id not in numbers:
+            raise unknown_candidate(candidate_id)
+    return _fetch(cursor, [numbers[candidate_id] for candidate_id in ids])
+
+
+def _fetch(cursor: Cursor, numbers: list[int]) -> list[Candidate]:
+    if not numbers:
+        return []
+    columns = [f"s.{name}" for name in SITE_COLUMNS] + [f"m.{name}" for name in MATCH_COLUMNS]
+    columns += [f"t.{name}" for name in _STATE_COLUMNS] + [f"r.{name}" for name in _RUN_COLUMNS]
+    rows = _for_numbers(
+        cursor,
+        f"SELECT s.site_no, {', '.join(columns)} FROM sites s JOIN matches m USING (site_no)"  # noqa: S608  # our own names
+        " JOIN states t USING (site_no) JOIN runs r ON r.run_id = t.run_id WHERE s.site_no IN ",
+        numbers,
+    )
+    by_number = {row[0]: row[1:] for row in rows}
+    ordered = [by_number[number] for number in numbers]
+    earlier = _earlier(cursor, numbers)
+    sites = sites_from([row[: len(SITE_COLUMNS)] for row in ordered])
+    return [
+        _candidate(site, row[len(SITE_COLUMNS) :], earlier.get(number, ()))
+        for site, row, number in zip(sites, ordered, numbers, strict=True)
+    ]
+
+
+def _for_numbers(cursor: Cursor, query: str, numbers: list[int], tail: str = "") -> list[tuple[Any, ...]]:
+    if len(numbers) <= _LITERAL_NUMBERS:
+        return list(cursor.execute(f"{query} ({number_list(numbers)}) {tail}").fetchall())
+    cursor.register("asked", pa.table({"number": pa.array(numbers, pa.int64())}))
+    try:
+        return list(cursor.execute(f"{query} (SELECT number FROM asked) {tail}").fetchall())  # noqa: S608  # our own texts
+    finally:
+        cursor.unregister("asked")
+
+
+def _candidate(site: Site, row: tuple[Any, ...], earlier: tuple[str, ...]) -> Candidate:
+    match = match_from(row[: len(MATCH_COLUMNS)])
+    state = row[len(MATCH_COLUMNS) :]
+    run_id, status, reason, notes, analyst, decided, impact, moved_lon, moved_lat = state[: len(_STATE_COLUMNS)]
+    model, start, end, threshold = state[len(_STATE_COLUMNS) :]
+    return Candidate(
+        site.site_id, run_id, site, match, Status(status), Reason(reason) if reason else None, notes, analyst, decided,
+        Impact(impact) if impact else None, moved_lon, moved_lat, earlier, model, start, end, threshold,
+    )  # fmt: skip
+
+
+def _earlier(cursor: Cursor, numbers: list[int]) -> dict[int, tuple[str, ...]]:
+    """Sentences on earlier verdicts by site number, newest first; one verdict carried along appears once."""
+    rows = _for_numbers(
+        cursor,
+        "SELECT p.site_no, t.status, t.reason, t.analyst, t.decided_utc, r.imagery_start, r.imagery_end, t.notes"
+        " FROM same_places p JOIN states t ON t.site_no = p.earlier_site_no JOIN runs r ON r.run_id = t.run_id"
+        " WHERE t.status <> 'undecided' AND p.site_no IN ",
+        numbers,
+        "ORDER BY t.decided_utc DESC, t.site_no DESC",
+    )
+    found: dict[int, dict[str, None]] = {}
+    for number, status, reason, analyst, decided, start, end, notes in rows:
+        because = Reason(reason) if reason else None
+        sentence = earlier_sentence(Status(status), because, analyst, decided, (start, end), notes)
+        found.setdefault(number, {})[sentence] = None
+    return {number: tuple(sentences) for number, sentences in found.items()}
+
+
+def all_sites(cursor: Cursor, run_id: str | None) -> list[Site]:
+    """Sites of one run or of all, discarded ones too, in the order they came in."""
+    query = f"SELECT {', '.join(SITE_COLUMNS)} FROM sites WHERE ? IS NULL OR run_id = ? ORDER BY site_no"  # noqa: S608  # our own names
+    return sites_from(cursor.execute(query, [run_id, run_id]).fetchall())
+
+
+def runs(cursor: Cursor, run_id: str | None = None) -> list[RunRow]:
+    """Runs that were taken in, newest first.
+
+    Raises:
+        StoreError: the run that was asked for is not there.
+    """
+    counts = ", ".join(
+        f"count(*) FILTER (WHERE {VISIBLE} AND status = '{status}')" for status in Status
+    )  # the statuses are our own words
+    rows = cursor.execute(
+        f"SELECT r.summary, r.run_dir, r.taken_in_utc, count(*) FILTER (WHERE {VISIBLE}),"  # noqa: S608  # fixed texts
+        f" count(*) FILTER (WHERE NOT {VISIBLE}), {counts} FROM runs r LEFT JOIN states t USING (run_id)"
+        " WHERE ? IS NULL OR r.run_id = ? GROUP BY r.run_id, r.summary, r.run_dir, r.taken_in_utc, r.finished_utc"
+        " ORDER BY r.finished_utc DESC, r.run_id DESC",
+        [run_id, run_id],
+    ).fetchall()
+    if run_id is not None and not rows:
+        raise StoreError(f"Run {run_id!r} was not taken in", "the id of a run", "take it in: `minedisc take-in`")
+    return [RunRow(summary_from(row[0]), Path(row[1]), *row[2:]) for row in rows]
+
+
+def counters(cursor: Cursor, run_id: str | None, analyst: str | None) -> Counters:
+    """How far the review is; see `Counters`."""
+    query = (
+        "SELECT count(*), count(*) FILTER (status = 'undecided'),"  # noqa: S608  # fixed text, values bound
+        " count(*) FILTER (status = 'confirmed' AND mine), count(*) FILTER (status = 'rejected' AND mine),"
+        " count(*) FILTER (status = 'unsure' AND mine) FROM (SELECT status, ? IS NULL OR analyst = ? AS mine"
+        f" FROM states WHERE {VISIBLE} AND (? IS NULL OR run_id = ?))"
+    )
+    row = first_row(cursor.execute(query, [analyst, analyst, run_id, run_id]))
+    total, left, confirmed, rejected, unsure = row
+    recent = _per_hour(cursor, run_id, analyst)
+    return Counters(total, confirmed + rejected + unsure, left, confirmed, rejected, unsure, recent)
+
+
+def _per_hour(cursor: Cursor, run_id: str | None, analyst: str | None) -> int:
+    since = datetime.now(UTC).replace(tzinfo=None) - timedelta(hours=1)
+    row = first_row(cursor.execute(
+        "SELECT count(*) FROM verdict_events e WHERE given_utc > ? AND undoes IS NULL AND carried_from IS NULL"
+        " AND (? IS NULL OR analyst = ?) AND NOT EXISTS (SELECT 1 FROM verdict_events u WHERE u.undoes = e.event_id)"
+        " AND (? IS NULL OR candidate_id IN (SELECT candidate_id FROM states WHERE run_id = ?))",
+        [since, analyst, analyst, run_id, run_id],
+    ))  # fmt: skip
+    return int(row[0])

@@ -1,0 +1,137 @@
+"""What the store gives beside the domain's own types."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from minedisc_core.domain import Impact, Reason, RegisterStatus, RunSummary, Status
+
+Order = Literal["score", "uncertainty", "oldest", "place"]
+"""score: highest first. uncertainty: nearest to the run's threshold first. oldest: run by run as they
+were scanned. place: neighbours follow each other (a Morton curve)."""
+
+
+@dataclass(frozen=True)
+class CandidateFilter:
+    """Which candidates; an empty tuple or None leaves that choice open.
+
+    A discarded site ("no ore") is hidden unless asked for, or unless a person confirmed it.
+    """
+
+    run_id: str | None = None
+    statuses: tuple[Status, ...] = ()
+    impacts: tuple[Impact, ...] = ()
+    """Class in force: a person's, else the machine's."""
+    register_statuses: tuple[RegisterStatus, ...] = ()
+    include_discarded: bool = False
+    only_discarded: bool = False
+    order: Order = "score"
+
+
+@dataclass(frozen=True)
+class TakeIn:
+    """What taking in a run did."""
+
+    run_id: str
+    new: int
+    """Candidates that came in; 0 if the run was there before."""
+    already_taken_in: bool
+    carried_over: int
+    """Candidates that got the verdict of the same place in the same imagery."""
+
+
+@dataclass(frozen=True)
+class StatusChange:
+    """A candidate whose register status changed because a snapshot was loaded or retired."""
+
+    candidate_id: str
+    changed_at_utc: datetime
+    before: RegisterStatus
+    after: RegisterStatus
+    registers_as_of: str
+    note: str
+    """What happened to the registers, in words."""
+
+
+@dataclass(frozen=True)
+class Counters:
+    """How far the review is; hidden (discarded) candidates are not counted.
+
+    With an analyst, `decided`, the three verdicts and `per_hour` are that analyst's; `total` and
+    `left` stay everybody's.
+    """
+
+    total: int
+    decided: int
+    left: int
+    confirmed: int
+    rejected: int
+    unsure: int
+    per_hour: int
+    """Verdicts of the last 60 minutes that were not undone."""
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """A run that was taken in."""
+
+    summary: RunSummary
+    run_dir: Path
+    taken_in_at_utc: datetime
+    candidates: int
+    """Without the discarded ones."""
+    discarded: int
+    undecided: int
+    confirmed: int
+    rejected: int
+    unsure: int
+
+    @property
+    def run_id(self) -> str:
+        """The run's id."""
+        return self.summary.run_id
+
+
+SampleLabel = Literal["mine", "background"]
+Pixels = Literal["pending", "cut", "failed"]
+"""pending: not cut yet. cut: the file is there. failed: see `problem`; tried again next time."""
+
+
+@dataclass(frozen=True)
+class QueueRow:
+    """One sample of the retraining queue."""
+
+    sample_id: str
+    event_id: str
+    candidate_id: str
+    run_id: str
+    label: SampleLabel
+    """A confirmation gives `mine`, a rejection `background` (a hard negative)."""
+    reason: Reason | None
+    queued_at_utc: datetime
+    lon: float
+    """Centre of the window: the peak cell's centre pixel, or the moved point."""
+    lat: float
+    is_moved: bool
+    withdrawn: bool
+    """The verdict was undone or replaced: out of the queue."""
+    pixels: Pixels
+    problem: str
+    sha256: str
+    datasets: tuple[str, ...] = ()
+    """Dataset versions that hold it."""
+
+
+@dataclass(frozen=True)
+class DatasetRow:
+    """A dataset version: an immutable folder of samples."""
+
+    version: str
+    made_at_utc: datetime
+    folder: Path
+    samples: int
+    withdrawn: int
+    """Samples in it whose verdict was undone or replaced afterwards: marked, and left out of the next."""

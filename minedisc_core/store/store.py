@@ -1,0 +1,195 @@
+"""The store: everything that is kept about candidates, in one DuckDB file that one process owns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+from minedisc_core.domain import Candidate, RegisterMatch, RunSummary, Site, VerdictEvent
+from minedisc_core.store import changes, queries, sample_queue, take_in, verdicts
+from minedisc_core.store.connection import Database
+from minedisc_core.store.migrations import migrate
+from minedisc_core.store.records import (
+    CandidateFilter,
+    Counters,
+    DatasetRow,
+    Pixels,
+    QueueRow,
+    RunRow,
+    StatusChange,
+    TakeIn,
+)
+
+EVERYTHING = CandidateFilter()
+"""Every candidate that is not hidden, highest score first."""
+
+
+class Store:
+    """Candidates, verdicts and the retraining queue. Threads may share it; processes may not."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        try:
+            migrate(database)
+        except BaseException:
+            database.close()
+            raise
+
+    @classmethod
+    def open(cls, database: Path) -> Store:
+        """Open the file, make it if it is missing, bring it to this version.
+
+        Raises:
+            StoreOwned: another process has it open: send it the verb instead.
+            StoreError: the file is damaged, no database, or made by a newer minedisc.
+        """
+        return cls(Database.open(database))
+
+    @classmethod
+    def in_memory(cls) -> Store:
+        """A store that is gone when it is closed."""
+        return cls(Database.in_memory())
+
+    def close(self) -> None:
+        """Give the file up. Closing twice is harmless."""
+        self._database.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def take_in(
+        self, summary: RunSummary, run_dir: Path, sites: Sequence[Site], matches: Sequence[RegisterMatch]
+    ) -> TakeIn:
+        """Take a finished run in, once; the second time changes nothing.
+
+        A run that was resumed and found more replaces itself as long as nobody decided on it.
+
+        Raises:
+            StoreError: sites and matches do not fit, or the run changed after verdicts were given.
+        """
+        run = take_in.check_run(summary, run_dir, sites, matches)
+        done = self._database.write(lambda cursor: take_in.take_in(cursor, run))
+        if done.new:
+            self._database.checkpoint()
+        return done
+
+    def record(self, events: Sequence[VerdictEvent]) -> tuple[str, ...]:
+        """Write verdicts and undos with their samples; on return they are on disk.
+
+        Gives the ids of all events, also of those that were there already: a retry is harmless.
+        All are written or none.
+
+        Raises:
+            StoreError: unknown candidate; an undo of something that is no verdict on it.
+        """
+        return self._database.write(lambda cursor: verdicts.record(cursor, events))
+
+    def undo(self, analyst: str, event_id: str, candidate_id: str | None = None) -> VerdictEvent | None:
+        """Undo the analyst's last verdict (on a candidate) that was not undone; None if there is none.
+
+        Again and again, it goes back step by step. `event_id` is a new UUID; the same one undoes once.
+        """
+        return self._database.write(lambda cursor: verdicts.undo(cursor, analyst, event_id, candidate_id))
+
+    def history(self, candidate_id: str) -> list[VerdictEvent]:
+        """All events of a candidate, oldest first."""
+        with self._database.reading() as cursor:
+            return verdicts.history(cursor, candidate_id)
+
+    def rebuild_states(self) -> int:
+        """Fold all states from the log again; gives the number of decided candidates."""
+        return self._database.write(verdicts.rebuild_states)
+
+    def candidates(
+        self, wanted: CandidateFilter = EVERYTHING, limit: int | None = None, offset: int = 0
+    ) -> list[Candidate]:
+        """Candidates in the filter's order."""
+        with self._database.reading() as cursor:
+            return queries.candidates(cursor, wanted, limit, offset)
+
+    def candidate_ids(
+        self, wanted: CandidateFilter = EVERYTHING, limit: int | None = None, offset: int = 0
+    ) -> list[str]:
+        """Ids of the candidates, in the filter's order."""
+        with self._database.reading() as cursor:
+            return queries.candidate_ids(cursor, wanted, limit, offset)
+
+    def candidates_by_id(self, candidate_ids: Sequence[str]) -> list[Candidate]:
+        """Candidates in the order of the ids.
+
+        Raises:
+            StoreError: an id that no candidate has.
+        """
+        with self._database.reading() as cursor:
+            return queries.candidates_by_id(cursor, candidate_ids)
+
+    def candidate(self, candidate_id: str) -> Candidate:
+        """One candidate.
+
+        Raises:
+            StoreError: no candidate has this id.
+        """
+        return self.candidates_by_id([candidate_id])[0]
+
+    def all_sites(self, run_id: str | None = None) -> list[Site]:
+        """Sites, hidden ones too, in the order they came in."""
+        with self._database.reading() as cursor:
+            return queries.all_sites(cursor, run_id)
+
+    def runs(self) -> list[RunRow]:
+        """Runs that were taken in, newest first."""
+        with self._database.reading() as cursor:
+            return queries.runs(cursor)
+
+    def run(self, run_id: str) -> RunRow:
+        """One run.
+
+        Raises:
+            StoreError: it was not taken in.
+        """
+        with self._database.reading() as cursor:
+            return queries.runs(cursor, run_id)[0]
+
+    def counters(self, run_id: str | None = None, analyst: str | None = None) -> Counters:
+        """How far the review is."""
+        with self._database.reading() as cursor:
+            return queries.counters(cursor, run_id, analyst)
+
+    def rematch(self, candidate_ids: Sequence[str], matches: Sequence[RegisterMatch], note: str) -> list[StatusChange]:
+        """Replace the register matches of candidates; gives (and keeps) the statuses that changed.
+
+        Args:
+            candidate_ids: all different.
+            matches: one for each.
+            note: what happened to the registers, e.g. `loaded sigbm 2026-11-02`.
+        """
+        return self._database.write(lambda cursor: changes.rematch(cursor, candidate_ids, matches, note))
+
+    def status_changes(self, limit: int = 100) -> list[StatusChange]:
+        """Register statuses that changed, newest first."""
+        with self._database.reading() as cursor:
+            return changes.status_changes(cursor, limit)
+
+    def sample_queue(self, include_withdrawn: bool = False) -> list[QueueRow]:
+        """The retraining queue, oldest first."""
+        with self._database.reading() as cursor:
+            return sample_queue.queue(cursor, include_withdrawn)
+
+    def note_pixels(self, sample_id: str, pixels: Pixels, problem: str = "", sha256: str = "") -> None:
+        """Write down that a sample's pixels were cut, or why they could not be."""
+        self._database.write(lambda cursor: sample_queue.note_pixels(cursor, sample_id, pixels, problem, sha256))
+
+    def add_dataset(self, version: str, folder: Path, sample_ids: Sequence[str]) -> None:
+        """Write down which samples a new dataset version holds."""
+        self._database.write(lambda cursor: sample_queue.add_dataset(cursor, version, folder, sample_ids))
+
+    def datasets(self) -> list[DatasetRow]:
+        """Dataset versions, newest first."""
+        with self._database.reading() as cursor:
+            return sample_queue.datasets(cursor)

@@ -1,0 +1,225 @@
+"""Taking in a finished run, once: its sites, what the registers say, and what was decided of the same places."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import shapely
+from numpy.typing import NDArray
+
+from minedisc_core.domain import RegisterMatch, RunSummary, Site, Status
+from minedisc_core.errors import StoreError
+from minedisc_core.runs import REQUEST, read_json
+from minedisc_core.store.connection import Cursor, first_row
+from minedisc_core.store.records import TakeIn
+from minedisc_core.store.rows import match_columns, place_keys, polygons_of, site_table, summary_text, valid
+from minedisc_core.store.same_place import is_same_imagery, same_places
+
+_CARRIED = uuid.UUID("5a0d6a3e-7b0c-5f0e-9b55-1f4d3a9f5c10")
+"""Namespace of the ids of carried-over events: the same take-in makes the same ids."""
+STATE_COLUMNS = ("status", "reason", "notes", "analyst", "decided_utc", "impact_corrected", "moved_lon", "moved_lat",
+                  "event_id")  # fmt: skip
+
+
+class Run(NamedTuple):
+    """A run on its way in."""
+
+    summary: RunSummary
+    run_dir: Path
+    identity: str
+    digest: str
+    sites: Sequence[Site]
+    matches: Sequence[RegisterMatch]
+
+
+def check_run(summary: RunSummary, run_dir: Path, sites: Sequence[Site], matches: Sequence[RegisterMatch]) -> Run:
+    """Everything that can be computed before the database is locked.
+
+    Raises:
+        StoreError: sites and matches do not belong together, or an id is there twice.
+    """
+    if len(sites) != len(matches):
+        raise StoreError(f"{len(sites)} sites came with {len(matches)} register matches", "one match per site")
+    ids = [site.site_id for site in sites]
+    if len(set(ids)) != len(ids):
+        raise StoreError(f"Run {summary.run_id} names a site twice", "one id per site", "scan again")
+    folder = run_dir.expanduser().resolve()
+    return Run(summary, folder, mosaic_identity(folder), _digest(sites), sites, matches)
+
+
+def mosaic_identity(run_dir: Path) -> str:
+    """Identity of the mosaic that was scanned, from the run's request; empty if it is not told there."""
+    if not (run_dir / REQUEST).is_file():
+        return ""
+    return str(read_json(run_dir / REQUEST).get("mosaic_identity") or "")
+
+
+def _digest(sites: Sequence[Site]) -> str:
+    content = hashlib.sha256()
+    for site in sites:
+        content.update(f"{site.site_id} {site.score:.9g} {site.cells} {site.impact} {site.discarded}\n".encode())
+        content.update(shapely.to_wkb(site.polygon))
+    return content.hexdigest()
+
+
+def take_in(cursor: Cursor, run: Run) -> TakeIn:
+    """Insert the run, its candidates and their carried-over verdicts, inside the caller's transaction."""
+    run_id = run.summary.run_id
+    known = cursor.execute("SELECT digest FROM runs WHERE run_id = ?", [run_id]).fetchone()
+    if known and known[0] == run.digest:
+        return TakeIn(run_id, 0, already_taken_in=True, carried_over=0)
+    if known:
+        _remove_undecided_run(cursor, run_id)
+    _check_new_ids(cursor, run)
+    first_no = int(first_row(cursor.execute("SELECT coalesce(max(site_no), 0) + 1 FROM sites"))[0])
+    _insert_run(cursor, run)
+    if not run.sites:
+        return TakeIn(run_id, 0, already_taken_in=False, carried_over=0)
+    _insert_candidates(cursor, run, first_no)
+    _link_same_places(cursor, run, first_no)
+    return TakeIn(run_id, len(run.sites), already_taken_in=False, carried_over=_carry_over(cursor, run))
+
+
+def _remove_undecided_run(cursor: Cursor, run_id: str) -> None:
+    """A resumed run found more: it replaces what was taken in, unless people have decided on it."""
+    decided = cursor.execute(
+        "SELECT count(*) FROM verdict_events WHERE carried_from IS NULL"
+        " AND candidate_id IN (SELECT candidate_id FROM states WHERE run_id = ?)", [run_id]
+    )  # fmt: skip
+    if first_row(decided)[0]:
+        raise StoreError(
+            f"Run {run_id} was taken in before with other sites, and verdicts were given on them",
+            "a run that has not changed since",
+            "scan into a new run: its verdicts carry over where the place and the imagery are the same",
+        )
+    own = "(SELECT site_no FROM states WHERE run_id = ?)"
+    cursor.execute(f"DELETE FROM same_places WHERE site_no IN {own} OR earlier_site_no IN {own}", [run_id, run_id])  # noqa: S608  # fixed text
+    for table in ("verdict_events", "status_changes"):
+        ids = "(SELECT candidate_id FROM states WHERE run_id = ?)"
+        cursor.execute(f"DELETE FROM {table} WHERE candidate_id IN {ids}", [run_id])  # noqa: S608  # fixed names
+    cursor.execute(f"DELETE FROM matches WHERE site_no IN {own}", [run_id])  # noqa: S608  # fixed text
+    for table in ("sites", "states", "runs"):
+        cursor.execute(f"DELETE FROM {table} WHERE run_id = ?", [run_id])  # noqa: S608  # fixed names
+
+
+def _check_new_ids(cursor: Cursor, run: Run) -> None:
+    ids = [site.site_id for site in run.sites]
+    clash = cursor.execute(
+        "SELECT candidate_id FROM states WHERE candidate_id IN (SELECT unnest(?)) LIMIT 1", [ids]
+    ).fetchone()
+    if clash:
+        raise StoreError(f"Site {clash[0]} of run {run.summary.run_id} belongs to another run", "ids of its own")
+
+
+def _insert_run(cursor: Cursor, run: Run) -> None:
+    summary = run.summary
+    now = datetime.now(UTC).replace(tzinfo=None)
+    cursor.execute(
+        "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [summary.run_id, str(run.run_dir), summary_text(summary), run.digest, run.identity, now,
+         summary.finished_at_utc, summary.model, summary.threshold, summary.imagery_start, summary.imagery_end],
+    )  # fmt: skip
+
+
+def _insert_candidates(cursor: Cursor, run: Run, first_no: int) -> None:
+    table = site_table(run.sites, first_no, run.summary.run_id)
+    insert(cursor, "sites", table)
+    matches = match_columns(run.matches)
+    insert(cursor, "matches", pa.table({"site_no": table["site_no"], **matches}))
+    count = len(run.sites)
+    states: dict[str, Any] = {name: table[name] for name in ("site_no", "candidate_id", "run_id", "score", "discarded")}
+    states["margin"] = table["score"].to_numpy() - run.summary.threshold
+    states["place_key"] = place_keys(table["lon"].to_numpy(), table["lat"].to_numpy())
+    states["machine_impact"] = table["impact"]
+    states["register_status"] = matches["register_status"]
+    states["status"] = pa.array([str(Status.UNDECIDED)] * count)
+    states["notes"] = states["analyst"] = pa.array([""] * count)
+    insert(cursor, "states", pa.table(states))
+
+
+def insert(cursor: Cursor, name: str, rows: pa.Table) -> None:
+    """Insert an Arrow table into the columns of the same names; the others get their default."""
+    columns = ", ".join(rows.column_names)
+    cursor.register("incoming", rows)
+    try:
+        cursor.execute(f"INSERT INTO {name} ({columns}) SELECT {columns} FROM incoming")  # noqa: S608  # our own names
+    finally:
+        cursor.unregister("incoming")
+
+
+def _link_same_places(cursor: Cursor, run: Run, first_no: int) -> None:
+    polygons = polygons_of(run.sites)
+    own: list[int] = []
+    earlier: list[int] = []
+    for old in _earlier_runs(cursor, run, polygons):
+        numbers, blobs = zip(*old, strict=True)
+        for i, j in same_places(polygons, valid(shapely.from_wkb(np.array(blobs, object)))):
+            own.append(first_no + i)
+            earlier.append(numbers[j])
+    if own:
+        insert(cursor, "same_places", pa.table({"site_no": own, "earlier_site_no": earlier}))
+
+
+def _earlier_runs(cursor: Cursor, run: Run, polygons: NDArray[np.object_]) -> list[list[tuple[int, bytes]]]:
+    """Number and WKB of the sites near the new ones, one list per earlier run."""
+    west, south, east, north = (float(x) for x in shapely.total_bounds(polygons))
+    rows = cursor.execute(
+        "SELECT run_id, site_no, polygon FROM sites WHERE run_id <> ? AND east >= ? AND west <= ? AND north >= ?"
+        " AND south <= ? ORDER BY site_no", [run.summary.run_id, west, east, south, north]
+    ).fetchall()  # fmt: skip
+    groups: dict[str, list[tuple[int, bytes]]] = {}
+    for run_id, number, wkb in rows:
+        groups.setdefault(run_id, []).append((number, wkb))
+    return list(groups.values())
+
+
+def _carry_over(cursor: Cursor, run: Run) -> int:
+    """Copy the newest verdict of the same place in the same imagery as an event of the new candidate."""
+    imagery = (run.summary.imagery_start, run.summary.imagery_end, run.identity)
+    rows = cursor.execute(
+        "SELECT p.site_no, own.candidate_id, r.imagery_start, r.imagery_end, r.mosaic_identity,"
+        " coalesce(e.carried_from, e.event_id), old.status, old.reason, old.notes, old.analyst, old.decided_utc,"
+        " old.impact_corrected, old.moved_lon, old.moved_lat"
+        " FROM same_places p JOIN states own ON own.site_no = p.site_no JOIN states old ON"
+        " old.site_no = p.earlier_site_no JOIN runs r ON r.run_id = old.run_id JOIN verdict_events e ON"
+        " e.event_id = old.event_id WHERE own.run_id = ? ORDER BY e.event_no", [run.summary.run_id]
+    ).fetchall()  # fmt: skip
+    newest = {row[0]: row for row in rows if is_same_imagery(row[2:5], imagery)}
+    if newest:
+        _insert_carried(cursor, list(newest.values()))
+    return len(newest)
+
+
+def _insert_carried(cursor: Cursor, rows: list[tuple[Any, ...]]) -> None:
+    columns: dict[str, list[Any]] = {"site_no": [row[0] for row in rows]}
+    columns["candidate_id"] = [row[1] for row in rows]
+    columns["carried_from"] = [row[5] for row in rows]
+    columns["event_id"] = [f"carried-{uuid.uuid5(_CARRIED, f'{row[5]} {row[1]}')}" for row in rows]
+    for place, name in enumerate(STATE_COLUMNS[:-1], start=6):
+        columns[name] = [row[place] for row in rows]
+    types = {name: pa.float64() for name in ("moved_lon", "moved_lat")}
+    types |= {name: pa.string() for name in ("reason", "impact_corrected")}
+    table = pa.table({name: pa.array(values, types.get(name)) for name, values in columns.items()})
+    cursor.register("carried", table)
+    try:
+        cursor.execute(
+            "INSERT INTO verdict_events (event_id, candidate_id, verdict, analyst, given_utc, reason, notes, impact,"
+            " moved_lon, moved_lat, carried_from) SELECT event_id, candidate_id, status, analyst, decided_utc, reason,"
+            " notes, impact_corrected, moved_lon, moved_lat, carried_from FROM carried"
+        )
+        update_states(cursor, "carried")
+    finally:
+        cursor.unregister("carried")
+
+
+def update_states(cursor: Cursor, source: str) -> None:
+    """Set the state columns of the sites in `source` (a registered table with the same column names)."""
+    setting = ", ".join(f"{name} = {source}.{name}" for name in STATE_COLUMNS)
+    cursor.execute(f"UPDATE states SET {setting} FROM {source} WHERE states.site_no = {source}.site_no")  # noqa: S608  # our own names

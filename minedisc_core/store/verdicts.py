@@ -1,0 +1,227 @@
+"""The append-only log of verdicts and the states folded from it.
+
+A verdict says all: status, reason, notes, class and point of the last verdict that was not undone are
+the candidate's. An undo is an event of its own; undoing twice is harmless.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import Any
+
+import pyarrow as pa
+
+from minedisc_core.domain import VERDICTS, Impact, Reason, Status, VerdictEvent
+from minedisc_core.errors import StoreError
+from minedisc_core.store.connection import Cursor
+from minedisc_core.store.sample_queue import follow_all_verdicts, follow_verdict
+from minedisc_core.store.take_in import update_states
+from minedisc_core.store.text import one_line, several_lines
+
+EVENT_COLUMNS = (
+    "event_id, candidate_id, verdict, analyst, given_utc, reason, notes, impact, moved_lon, moved_lat, undoes"
+)
+_NOT_UNDONE = "NOT EXISTS (SELECT 1 FROM verdict_events u WHERE u.undoes = e.event_id)"
+CARRIED_PREFIX = "carried-"
+"""Event ids of verdicts that a take-in carried over from the same place in the same imagery."""
+
+
+def fold(events: Sequence[VerdictEvent]) -> VerdictEvent | None:
+    """The verdict in force among one candidate's events (oldest first); None if it is undecided."""
+    undone = {event.undoes for event in events if event.undoes}
+    for event in reversed(events):
+        if event.verdict is not Status.UNDECIDED and event.event_id not in undone:
+            return event
+    return None
+
+
+def record(cursor: Cursor, events: Iterable[VerdictEvent]) -> tuple[str, ...]:
+    """Write events that are not there yet; returns the ids of all of them.
+
+    Raises:
+        StoreError: unknown candidate, or an undo of something that is no verdict on it.
+    """
+    acknowledged = []
+    for event in events:
+        site_no = _site_no(cursor, event)
+        if not _is_known(cursor, event):
+            _append(cursor, event)
+            in_force = fold(history(cursor, event.candidate_id)) if event.undoes else event
+            _set_state(cursor, site_no, in_force)
+            follow_verdict(cursor, event.candidate_id, site_no, in_force)
+        acknowledged.append(event.event_id)
+    return tuple(acknowledged)
+
+
+def _site_no(cursor: Cursor, event: VerdictEvent) -> int:
+    row = cursor.execute("SELECT site_no FROM states WHERE candidate_id = ?", [one_line(event.candidate_id)]).fetchone()
+    if row is None:
+        raise unknown_candidate(event.candidate_id)
+    return int(row[0])
+
+
+def unknown_candidate(candidate_id: str) -> StoreError:
+    """The error for an id that no candidate has."""
+    return StoreError(
+        f"There is no candidate {one_line(candidate_id, 80)!r}",
+        "the id of a candidate that was taken in",
+        "list them with `minedisc candidates`",
+    )
+
+
+def _is_known(cursor: Cursor, event: VerdictEvent) -> bool:
+    row = cursor.execute("SELECT candidate_id FROM verdict_events WHERE event_id = ?", [event.event_id]).fetchone()
+    if row and row[0] != event.candidate_id:
+        raise StoreError(f"Event {event.event_id} was already used for {row[0]}", "a new UUID for each verdict")
+    return row is not None
+
+
+def _append(cursor: Cursor, event: VerdictEvent) -> None:
+    _check(cursor, event)
+    cursor.execute(
+        f"INSERT INTO verdict_events ({EVENT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608  # our own names
+        [event.event_id, event.candidate_id, str(event.verdict), one_line(event.analyst), event.at_utc,
+         _code(event.reason), several_lines(event.notes), _code(event.impact), event.moved_lon, event.moved_lat,
+         event.undoes],
+    )  # fmt: skip
+
+
+def _check(cursor: Cursor, event: VerdictEvent) -> None:
+    is_undo = event.undoes is not None
+    if not event.event_id or is_undo == (event.verdict in VERDICTS):
+        raise StoreError(
+            f"Event {event.event_id!r} says {event.verdict} and undoes {event.undoes}",
+            "an id, and either a verdict or an undo",
+        )
+    if not is_undo:
+        return
+    target = cursor.execute(
+        "SELECT candidate_id FROM verdict_events WHERE event_id = ? AND undoes IS NULL", [event.undoes]
+    ).fetchone()
+    if target is None or target[0] != event.candidate_id:
+        raise StoreError(f"There is no verdict {event.undoes} on {event.candidate_id}", "a verdict that can be undone")
+
+
+def _code(value: Reason | Impact | None) -> str | None:
+    return None if value is None else str(value)
+
+
+def _set_state(cursor: Cursor, site_no: int, event: VerdictEvent | None) -> None:
+    cursor.execute(
+        "UPDATE states SET status = ?, reason = ?, notes = ?, analyst = ?, decided_utc = ?, impact_corrected = ?,"
+        " moved_lon = ?, moved_lat = ?, event_id = ? WHERE site_no = ?",
+        [*_state_values(event), site_no],
+    )
+
+
+def _state_values(event: VerdictEvent | None) -> list[Any]:
+    if event is None:
+        return [str(Status.UNDECIDED), None, "", "", None, None, None, None, None]
+    return [str(event.verdict), _code(event.reason), several_lines(event.notes), one_line(event.analyst), event.at_utc,
+            _code(event.impact), event.moved_lon, event.moved_lat, event.event_id]  # fmt: skip
+
+
+def undo(cursor: Cursor, analyst: str, event_id: str, candidate_id: str | None) -> VerdictEvent | None:
+    """Undo the analyst's last verdict that was not undone; None if there is none.
+
+    With a candidate, the last of theirs on it, or else a verdict that was carried over to it.
+    """
+    before = _events(cursor, "event_id = ?", [event_id])
+    if before:
+        return before[0]
+    target = _last_verdict(cursor, one_line(analyst), candidate_id)
+    if target is None:
+        return None
+    now = datetime.now(UTC).replace(tzinfo=None)
+    event = VerdictEvent(
+        event_id, target.candidate_id, Status.UNDECIDED, one_line(analyst), now, undoes=target.event_id
+    )
+    record(cursor, [event])
+    return event
+
+
+def _last_verdict(cursor: Cursor, analyst: str, candidate_id: str | None) -> VerdictEvent | None:
+    given = f"e.undoes IS NULL AND {_NOT_UNDONE} AND analyst = ? AND carried_from IS NULL"
+    if candidate_id is None:
+        found = _events(cursor, given, [analyst], newest=True)
+        return found[0] if found else None
+    found = _events(cursor, f"{given} AND candidate_id = ?", [analyst, candidate_id], newest=True)
+    found = found or _events(
+        cursor, f"{_NOT_UNDONE} AND carried_from IS NOT NULL AND candidate_id = ?", [candidate_id], newest=True
+    )
+    return found[0] if found else None
+
+
+def history(cursor: Cursor, candidate_id: str) -> list[VerdictEvent]:
+    """All events of a candidate, oldest first, undone ones and undos included."""
+    return _events(cursor, "candidate_id = ?", [candidate_id])
+
+
+def _events(cursor: Cursor, where: str, values: list[Any], newest: bool = False) -> list[VerdictEvent]:
+    order = "DESC LIMIT 1" if newest else "ASC"
+    rows = cursor.execute(
+        f"SELECT {EVENT_COLUMNS} FROM verdict_events e WHERE {where} ORDER BY event_no {order}",  # noqa: S608  # fixed texts
+        values,
+    ).fetchall()
+    return [_event(row) for row in rows]
+
+
+def _event(row: tuple[Any, ...]) -> VerdictEvent:
+    event_id, candidate_id, verdict, analyst, given, reason, notes, impact, lon, lat, undoes = row
+    return VerdictEvent(
+        event_id, candidate_id, Status(verdict), analyst, given, Reason(reason) if reason else None, notes,
+        Impact(impact) if impact else None, lon, lat, undoes,
+    )  # fmt: skip
+
+
+def rebuild_states(cursor: Cursor) -> int:
+    """Fold every state, and the retraining queue, from the log again; returns how many are decided."""
+    rows = cursor.execute(f"SELECT {EVENT_COLUMNS} FROM verdict_events ORDER BY candidate_id, event_no").fetchall()  # noqa: S608  # fixed text
+    events = (_event(row) for row in rows)
+    folded = (fold(list(group)) for _, group in groupby(events, key=lambda event: event.candidate_id))
+    in_force = [event for event in folded if event is not None]
+    _set_all_undecided(cursor)
+    if in_force:
+        _set_states(cursor, in_force)
+    follow_all_verdicts(cursor)
+    return len(in_force)
+
+
+def _set_all_undecided(cursor: Cursor) -> None:
+    cursor.execute(
+        "UPDATE states SET status = 'undecided', reason = NULL, notes = '', analyst = '', decided_utc = NULL,"
+        " impact_corrected = NULL, moved_lon = NULL, moved_lat = NULL, event_id = NULL"
+    )
+
+
+_TYPES = (pa.string(), pa.string(), pa.string(), pa.string(), pa.timestamp("us"), pa.string(), pa.float64(),
+          pa.float64(), pa.string())  # fmt: skip
+_NAMES = (
+    "status",
+    "reason",
+    "notes",
+    "analyst",
+    "decided_utc",
+    "impact_corrected",
+    "moved_lon",
+    "moved_lat",
+    "event_id",
+)
+
+
+def _set_states(cursor: Cursor, in_force: list[VerdictEvent]) -> None:
+    values = list(zip(*(_state_values(event) for event in in_force), strict=True))
+    columns = {name: pa.array(v, kind) for name, v, kind in zip(_NAMES, values, _TYPES, strict=True)}
+    columns["candidate_id"] = pa.array([event.candidate_id for event in in_force])
+    cursor.register("folded_events", pa.table(columns))
+    try:
+        cursor.execute(
+            "CREATE OR REPLACE TEMP TABLE folded AS SELECT s.site_no, f.* EXCLUDE (candidate_id) FROM folded_events f"
+            " JOIN states s ON s.candidate_id = f.candidate_id"
+        )
+        update_states(cursor, "folded")
+        cursor.execute("DROP TABLE folded")
+    finally:
+        cursor.unregister("folded_events")
