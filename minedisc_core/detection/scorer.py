@@ -1,0 +1,147 @@
+"""The nets at work in TensorFlow: uint16 DN in, features and scores out (imported lazily).
+
+Normalisation is folded in: the band mean is subtracted in float32 (exact for the whole-number means of
+our cards), pixels without data become 0, as the net's own padding is, and the division by the standard
+deviation is part of the first layer's weights. Nothing is left for the bias, so that cells at the
+raster's edge do not shift.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minedisc_core.detection.cards import ModelCard
+from minedisc_core.detection.models import Model, load_tensors
+from minedisc_core.detection.networks import MINE, TRUNK_LAYERS, Tensors, tensorflow
+from minedisc_core.domain import IMPACT_CLASSES
+from minedisc_core.errors import ModelError
+
+IMPACT_BATCH = 256
+
+
+def folded(tensors: Tensors, card: ModelCard) -> dict[str, NDArray[np.float32]]:
+    """Weights whose first layer takes DN minus the band mean: its kernel divided by the deviation."""
+    plain = {name: np.asarray(values, np.float32) for name, values in tensors.items()}
+    std = np.asarray(card.std, np.float64)
+    kernel = np.asarray(tensors["conv1/kernel"], np.float64) / std[None, None, :, None]
+    return {**plain, "conv1/kernel": kernel.astype(np.float32)}
+
+
+class DiscoveryNet:
+    """Trunk and head of a discovery net (`scan.Net`)."""
+
+    def __init__(self, card: ModelCard, tensors: Tensors, threads: int | None = None) -> None:
+        self.card = card
+        self._tf = tf = tensorflow(threads)
+        weights = {name: tf.constant(values) for name, values in folded(tensors, card).items()}
+        pixels = tf.TensorSpec((None, None, len(card.bands)), tf.uint16)
+        mask = tf.TensorSpec((None, None), tf.bool)
+        kept = tf.TensorSpec((None, None, 64), tf.float32)
+        trunk, head = _graph(tf, weights, card)
+        self._clear = tf.function(trunk, input_signature=[pixels], autograph=False)
+        self._masked = tf.function(trunk, input_signature=[pixels, mask], autograph=False)
+        self._head = tf.function(head, input_signature=[kept], autograph=False)
+
+    def trunk(self, dn: NDArray[np.uint16], no_data: NDArray[np.bool_] | None) -> NDArray[np.float32]:
+        """Features (h // 27, w // 27, 64) of DN (h, w, band); pixels in `no_data` count as the band mean.
+
+        Raises:
+            ModelError: TensorFlow gave up (for example: no memory).
+        """
+        try:
+            features = self._clear(dn) if no_data is None else self._masked(dn, no_data)
+        except self._tf.errors.OpError as error:
+            raise _engine_error(error) from error
+        return np.asarray(features.numpy()[0])
+
+    def head(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Scores (h - 6, w - 6), 0..1, of features (h, w, 64)."""
+        try:
+            return np.asarray(self._head(features).numpy())
+        except self._tf.errors.OpError as error:
+            raise _engine_error(error) from error
+
+
+def _engine_error(error: Any) -> ModelError:
+    return ModelError(
+        f"TensorFlow could not run the net: {error.message[:300]}", "enough free memory", "resume the run"
+    )
+
+
+def _graph(tf: Any, weights: dict[str, Any], card: ModelCard) -> tuple[Any, Any]:
+    mean = tf.constant(np.asarray(card.mean, np.float32))
+
+    def convolved(flow: Any, name: str, padding: str) -> Any:
+        return tf.nn.bias_add(tf.nn.conv2d(flow, weights[f"{name}/kernel"], 1, padding), weights[f"{name}/bias"])
+
+    def trunk(dn: Any, no_data: Any = None) -> Any:
+        flow = tf.cast(dn, tf.float32) - mean
+        if no_data is not None:
+            flow = tf.where(no_data[..., None], 0.0, flow)
+        flow = flow[None]
+        for name in TRUNK_LAYERS:
+            flow = tf.nn.max_pool2d(tf.nn.relu(convolved(flow, name, "SAME")), 3, 3, "VALID")
+        return flow
+
+    def head(features: Any) -> Any:
+        flow = tf.nn.relu(convolved(features[None], "context", "VALID"))
+        return tf.nn.softmax(convolved(flow, "output", "VALID"))[0, :, :, MINE]
+
+    return trunk, head
+
+
+class ImpactNet:
+    """An impact net: probabilities of high, low, no ore for 21 px patches."""
+
+    def __init__(self, card: ModelCard, tensors: Tensors, threads: int | None = None) -> None:
+        self.card = card
+        tf = tensorflow(threads)
+        weights = {name: tf.constant(values) for name, values in folded(tensors, card).items()}
+        spec = tf.TensorSpec((None, None, None, len(card.bands)), tf.uint16)
+        self._run = tf.function(_impact_graph(tf, weights, card), input_signature=[spec], autograph=False)
+
+    def probabilities(self, patches: NDArray[np.uint16]) -> NDArray[np.float32]:
+        """(n, 3), each row summing to 1, for DN patches (n, 21, 21, band); 0 = no data."""
+        parts = [
+            self._run(patches[start : start + IMPACT_BATCH]).numpy() for start in range(0, len(patches), IMPACT_BATCH)
+        ]
+        return np.concatenate(parts) if parts else np.zeros((0, len(IMPACT_CLASSES)), np.float32)
+
+
+def _impact_graph(tf: Any, weights: dict[str, Any], card: ModelCard) -> Any:
+    mean = tf.constant(np.asarray(card.mean, np.float32))
+
+    def run(dn: Any) -> Any:
+        has_data = tf.reduce_all(dn > 0, axis=-1, keepdims=True)
+        flow = tf.where(has_data, tf.cast(dn, tf.float32) - mean, 0.0)
+        for name in ("conv1", "conv2"):
+            flow = tf.nn.bias_add(tf.nn.conv2d(flow, weights[f"{name}/kernel"], 1, "SAME"), weights[f"{name}/bias"])
+            flow = tf.nn.max_pool2d(tf.nn.relu(flow), 2, 2, "SAME")
+        flow = tf.reshape(flow, (tf.shape(flow)[0], -1))
+        flow = tf.nn.relu(flow @ weights["dense/kernel"] + weights["dense/bias"])
+        return tf.nn.softmax(flow @ weights["output/kernel"] + weights["output/bias"])
+
+    return run
+
+
+def discovery_net(model: Model, threads: int | None = None) -> DiscoveryNet:
+    """The discovery net of a model, ready to score.
+
+    Raises:
+        ModelError: the weights cannot be used.
+    """
+    return DiscoveryNet(model.discovery, load_tensors(model, "discovery"), threads)
+
+
+def impact_net(model: Model, threads: int | None = None) -> ImpactNet | None:
+    """The impact net of a model, None if it has none.
+
+    Raises:
+        ModelError: the weights cannot be used.
+    """
+    if model.impact is None:
+        return None
+    return ImpactNet(model.impact, load_tensors(model, "impact"), threads)
