@@ -54,7 +54,7 @@ def install(dev: bool, wanted: tuple[int, int] | None) -> None:
     """Make the environment, install the packages and the project, compile, fetch the map's scripts."""
     ensure_venv(wanted)
     requirements = ROOT / ("requirements-dev.txt" if dev else "requirements.txt")
-    print(f"minedisc: installing {requirements.name} into {VENV.name} (about 2.5 GB the first time) ...", flush=True)
+    print(f"minedisc: installing {requirements.name} into {VENV.name} (about 3 GB the first time) ...", flush=True)
     pip("install", "--no-compile", "-r", str(requirements))
     pip("install", "--no-compile", "--no-deps", "-e", str(ROOT))
     print("minedisc: compiling ...", flush=True)
@@ -134,7 +134,7 @@ def find_python(wanted: tuple[int, int] | None) -> str:
 
 def pip(*arguments: str) -> None:
     """Run the environment's pip with the user's own configuration (no index is named here)."""
-    quiet = [] if sys.stdout.isatty() else ["--quiet"]
+    quiet = [] if sys.stdout.isatty() else ["-qq"]  # errors only where nobody watches
     command = [str(venv_python()), "-m", "pip", *arguments, *quiet, "--disable-pip-version-check"]
     subprocess.run(command, cwd=ROOT, check=True, stdin=subprocess.DEVNULL)
 
