@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from minedisc_core.errors import UsageError
+from minedisc_core.settings import PROJECT_ROOT, load_settings
+
+NUMBERS = ["MINEDISC_UPLOAD_MAX_MB", "MINEDISC_ZIP_MAX_ENTRIES", "MINEDISC_ZIP_MAX_EXPANDED_MB", "MINEDISC_THREADS"]
+
+
+def test_the_home_is_data_beside_the_code_unless_told_otherwise() -> None:
+    assert load_settings({}).home == PROJECT_ROOT / "data"
+    assert load_settings({"MINEDISC_HOME": ""}).home == PROJECT_ROOT / "data"
+
+
+def test_a_home_on_the_command_line_wins_over_the_environment(tmp_path: Path) -> None:
+    environment = {"MINEDISC_HOME": str(tmp_path / "environment")}
+    assert load_settings(environment).home == tmp_path / "environment"
+    assert load_settings(environment, tmp_path / "option").home == tmp_path / "option"
+
+
+def test_a_relative_home_becomes_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load_settings({}, Path("here")).home == tmp_path / "here"
+
+
+def test_a_tilde_is_the_users_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert load_settings({"MINEDISC_HOME": "~/mines"}).home == tmp_path / "mines"
+
+
+def test_everything_of_a_home_lies_inside_it(tmp_path: Path) -> None:
+    settings = load_settings({}, tmp_path)
+    inside = [settings.database, settings.runs, settings.registers, settings.samples, settings.models]
+    assert all(path.is_relative_to(tmp_path) for path in [*inside, settings.demo, settings.log])
+    assert len(set(inside)) == len(inside)
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("text", ["0", "-1", "1.5", "many", "1e3", "²"])
+def test_a_number_that_is_no_positive_whole_one_is_refused_by_name(name: str, text: str) -> None:
+    with pytest.raises(UsageError, match=name):
+        load_settings({name: text})
+
+
+def test_numbers_are_read_from_the_environment() -> None:
+    settings = load_settings({name: str(number) for number, name in enumerate(NUMBERS, 11)})
+    found = (settings.upload_max_mb, settings.zip_max_entries, settings.zip_max_expanded_mb, settings.threads)
+    assert found == (11, 12, 13, 14)
+
+
+def test_nothing_is_written_by_reading_the_settings(tmp_path: Path) -> None:
+    load_settings({}, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
