@@ -211,3 +211,14 @@ def _per_hour(cursor: Cursor, run_id: str | None, analyst: str | None) -> int:
         [since, analyst, analyst, run_id, run_id],
     ))  # fmt: skip
     return int(row[0])
+
+
+def confirmed_repeats(cursor: Cursor) -> int:
+    """Confirmed candidates whose place is confirmed in a run taken in later as well."""
+    row = first_row(
+        cursor.execute(
+            "SELECT count(DISTINCT p.earlier_site_no) FROM same_places p JOIN states a ON a.site_no = p.site_no"
+            " JOIN states b ON b.site_no = p.earlier_site_no WHERE a.status = 'confirmed' AND b.status = 'confirmed'"
+        )
+    )
+    return int(row[0])

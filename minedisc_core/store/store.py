@@ -161,6 +161,11 @@ class Store:
         with self._database.reading() as cursor:
             return queries.counters(cursor, run_id, analyst)
 
+    def confirmed_repeats(self) -> int:
+        """Confirmed candidates whose place is confirmed in a run taken in later as well."""
+        with self._database.reading() as cursor:
+            return queries.confirmed_repeats(cursor)
+
     def rematch(self, candidate_ids: Sequence[str], matches: Sequence[RegisterMatch], note: str) -> list[StatusChange]:
         """Replace the register matches of candidates; gives (and keeps) the statuses that changed.
 
