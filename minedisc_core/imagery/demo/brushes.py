@@ -106,8 +106,10 @@ class Terraces:
         v = v * np.float32(1 / shape.b) - np.float32(self.off_centre[1])
         inner = np.sqrt(u * u + v * v)
         unrest = rough(part, self.grain_px, shape.seed + 21, 3, 0.6)
-        level = (radius * np.float32(0.6) + inner * np.float32(0.4) + unrest * np.float32(0.035)) * np.float32(self.benches)
-        share = ramp(1 - radius + unrest * np.float32(0.16), 0.1, 0.75)
+        level = (radius * np.float32(0.6) + inner * np.float32(0.4) + unrest * np.float32(0.035)) * np.float32(
+            self.benches
+        )
+        share = ramp(1 - radius + unrest * np.float32(0.27), 0.1, 0.75)
         canvas.paint(part, alpha, self.outer, self.inner, share)
         canvas.shade(part, alpha, self._light(part, u, v, inner, level))
 
@@ -120,7 +122,8 @@ class Terraces:
         face = ramp(np.abs(step - np.float32(0.5)), 0.12, 0.32)
         slope = turned * (face * np.float32(1.5) - np.float32(0.35)) * np.float32(self.relief)
         crest = (np.float32(0.5) - face) * np.float32(self.relief * 0.55)
-        return 1 + slope + crest + np.float32(0.06) * white(part, self.shape.seed + 22)
+        stains = rough(part, self.grain_px * 0.7, self.shape.seed + 23, 3, 0.7)
+        return 1 + slope + crest + np.float32(0.07) * white(part, self.shape.seed + 22) + np.float32(0.08) * stains
 
 
 @dataclass(frozen=True)
@@ -249,7 +252,12 @@ class Lines:
 
 _STREET = mix(asphalt=5, red_soil=2, brown_soil=2)
 _YARD = mix(grass=3, canopy=2, red_soil=2, brown_soil=2, tile_roof=1)
-_ROOFS = (mix(tile_roof=8, shade=1), mix(bright_roof=6, shade=1), mix(asphalt=5, bright_roof=1), mix(canopy=6, shade=2))
+_ROOFS = (
+    mix(tile_roof=6, brown_soil=2, shade=1),
+    mix(bright_roof=5, asphalt=3, shade=1),
+    mix(asphalt=5, brown_soil=3),
+    mix(canopy=5, shade=1, grass=2),
+)
 
 
 @dataclass(frozen=True)
@@ -286,7 +294,7 @@ class Houses:
             canvas.paint(part, houses * ((pick >= low) & (pick < high)), roof)
         streets = np.maximum(_street(u, self.street_px), _street(v, self.street_px * 0.8))
         canvas.paint(part, alpha * streets * np.float32(0.55), _STREET)
-        canvas.shade(part, alpha, 1 + np.float32(0.13) * white(part, seed + 55))
+        canvas.shade(part, alpha, 1 + np.float32(0.09) * white(part, seed + 55))
 
     def _kinds(self) -> list[tuple[float, float, Mix]]:
         ends = (0.0, 0.5, 0.5 + self.bright, 0.82, 1.01)

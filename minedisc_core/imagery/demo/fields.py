@@ -60,7 +60,7 @@ def cut_plots(rng: np.random.Generator, side_px: float, farming_seed: int) -> Pl
     """Cut a square of `side_px` into plots of 8 to 80 ha."""
     normals: list[tuple[float, float, float]] = []
     children: list[tuple[int, int]] = []
-    kinds: list[tuple[int, float]] = []
+    middles: list[NDArray[np.float64]] = []
     borders: list[int] = []
     square = np.array([(0.0, 0.0), (side_px, 0.0), (side_px, side_px), (0.0, side_px)])
     waiting: list[tuple[Corners, int, int]] = [(square, -1, 0)]
@@ -73,15 +73,16 @@ def cut_plots(rng: np.random.Generator, side_px: float, farming_seed: int) -> Pl
         cut = _cut(rng, corners)
         normals.append(cut or (0.0, 0.0, 1e9))
         children.append((node, node))
-        kinds.append(_use(rng, corners, farming_seed))
+        middles.append(corners.mean(0))
         borders.append(_draw(rng, _BORDERS))
         if cut:
             waiting += [(half, node, i) for i, half in enumerate(_halves(corners, cut))]
-    main, other = _plot_mixes(rng, [use for use, _ in kinds])
+    uses = _uses(rng, np.array(middles), farming_seed)
+    main, other = _plot_mixes(rng, uses)
     return Plots(
         np.array(normals, np.float32),
         np.array(children, np.int32),
-        np.array([use for use, _ in kinds], np.int8),
+        uses,
         main,
         other,
         np.array(borders, np.int8),
@@ -133,18 +134,18 @@ def _halves(corners: Corners, cut: tuple[float, float, float]) -> tuple[Corners,
     return np.array(near), np.array(far)
 
 
-def _use(rng: np.random.Generator, corners: Corners, farming_seed: int) -> tuple[int, float]:
-    middle = corners.mean(0)
-    farming = float(rough_at(middle[:1], middle[1:], 330.0, farming_seed, 2)[0])
-    table = _FARM if farming + rng.normal(0, 0.25) > 0.55 else _RANCH
-    return _draw(rng, table), farming
+def _uses(rng: np.random.Generator, middles: Corners, farming_seed: int) -> NDArray[np.int8]:
+    """Draw a use for each plot: ranches, and regions of farms."""
+    farming = rough_at(middles[:, 0], middles[:, 1], 330.0, farming_seed, 2)
+    is_farm = farming + rng.uniform(-0.45, 0.45, len(middles)) > 0.55
+    drawn = rng.random(len(middles))
+    ranch, farm = (np.searchsorted(np.cumsum(table)[:-1], drawn) for table in (_RANCH, _FARM))
+    return np.where(is_farm, farm, ranch).astype(np.int8)
 
 
-def _plot_mixes(rng: np.random.Generator, uses: list[int]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    count = len(uses)
-    main = np.array([_USES[use][0] for use in uses])[:, :GROUND_MATERIALS]
-    other = np.array([_USES[use][1] for use in uses])[:, :GROUND_MATERIALS]
-    vary = rng.uniform(0.7, 1.35, (count, GROUND_MATERIALS))
+def _plot_mixes(rng: np.random.Generator, uses: NDArray[np.int8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    main, other = (np.array([use[i] for use in _USES])[uses][:, :GROUND_MATERIALS] for i in (0, 1))
+    vary = rng.uniform(0.7, 1.35, (len(uses), GROUND_MATERIALS))
     main, other = main * vary, other * vary
     main /= main.sum(1, keepdims=True)
     other /= other.sum(1, keepdims=True)

@@ -90,14 +90,14 @@ def _paint_wild(ground: Ground, canvas: Canvas, hilly: Field) -> None:
     """Forest, cerrado and rocky grassland over the plots, more of it on hills."""
     part = canvas.window
     wooded = rough(part, 105.0, ground.seed + 40, 6, 0.68) + hilly * np.float32(0.55)
-    dry = rough(part, 240.0, ground.seed + 45, 3)
+    dry = rough(part, 240.0, ground.seed + 45, 6, 0.6)
     grain = rough(part, 5.0, ground.seed + 50, 2, 0.7)
     shrubs = ramp(grain + white(part, ground.seed + 51) * np.float32(0.6), -1.3, 1.5)
     crowns = ramp(rough(part, 3.2, ground.seed + 52, 2, 0.8), -1.8, 2.2)
     wild = ramp(wooded, 0.33, 0.5)
-    canvas.paint(part, wild * ramp(dry, -0.3, 0.5), _CERRADO, _CERRADO_SHRUBS, shrubs)
-    canvas.paint(part, wild * ramp(dry, 0.25, -0.1), _FOREST, _FOREST_GAPS, crowns)
-    high = ramp(hilly + rough(part, 60.0, ground.seed + 55, 4) * np.float32(0.6), 1.3, 1.45)
+    canvas.paint(part, wild * ramp(dry, -0.05, 0.1), _CERRADO, _CERRADO_SHRUBS, shrubs)
+    canvas.paint(part, wild * ramp(dry, 0.16, 0.04), _FOREST, _FOREST_GAPS, crowns)
+    high = ramp(hilly + rough(part, 60.0, ground.seed + 55, 6, 0.65) * np.float32(0.5), 1.25, 1.36)
     rocky = ramp(rough(part, 22.0, ground.seed + 58, 4, 0.7), -0.2, 1.8)
     canvas.paint(part, high * np.float32(0.85), _CAMPO, _CAMPO_ROCK, rocky)
 
@@ -128,7 +128,7 @@ def _slope_light(ground: Ground, part: Window, hilly: Field) -> Field:
     height += rough(wide, 9.0, ground.seed + 27, 2, 0.6) * np.float32(0.02)
     east = (height[1:-1, 2:] - height[1:-1, :-2]) * np.float32(0.5)
     south = (height[2:, 1:-1] - height[:-2, 1:-1]) * np.float32(0.5)
-    steep = ramp(hilly, -1.3, 1.6) * np.float32(10.5) + np.float32(2.2)
+    steep = ramp(hilly, -1.3, 1.6) * np.float32(11.0) + np.float32(3.0)
     lit = 1 - (east * np.float32(SUN[0]) + south * np.float32(SUN[1])) * steep
     return np.clip(lit, 0.5, 1.38, out=lit)
 

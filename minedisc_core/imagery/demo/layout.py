@@ -22,11 +22,15 @@ MINE_MARGIN_PX = 125
 _MINES = (("open_pit", 4.0), ("tailings", 1.7), ("strip_mine", 1.0), ("quarry", 2.2), ("sand_pit", 1.8),
           ("garimpo", 1.3), ("clay_pit", 0.9))  # fmt: skip
 """Kinds of mines and how often each is drawn after the first of each kind."""
-_LOOKALIKES: tuple[tuple[Callable[[Plan, Point, float], None], float], ...] = (
+_Drawn = tuple[tuple[Callable[[Plan, Point, float], None], float], ...]
+_SURFACES: _Drawn = (
     (lookalikes.plan_clear_cut, 7),
     (lookalikes.plan_bare_field, 13),
     (lookalikes.plan_burn, 4),
     (lookalikes.plan_pivot, 7),
+)
+"""What rivers and roads run over."""
+_OBJECTS: _Drawn = (
     (lookalikes.plan_irrigation_dam, 30),
     (lookalikes.plan_lake, 12),
     (lookalikes.plan_bare_rock, 10),
@@ -55,7 +59,7 @@ class Layout:
     rng: np.random.Generator
     ground: Ground
     backdrop: list[Plan] = field(default_factory=list)
-    """Rivers, look-alikes, roads, in the order they are painted."""
+    """Look-alikes, rivers and roads, in the order they are painted."""
     mines: list[Plan] = field(default_factory=list)
     rivers: list[tuple[Point, ...]] = field(default_factory=list)
     taken: list[_Circle] = field(default_factory=list)
@@ -74,14 +78,16 @@ def lay_out(side_px: int, seed: int, crowding: float = 1.0) -> Layout:
     rng = np.random.Generator(np.random.PCG64([seed, 20_200_722]))
     layout = Layout(side_px, rng, make_ground(rng, side_px))
     share = side_px * side_px / FULL_PX2 * crowding
-    _rivers(layout)
+    rivers = _rivers(layout)
     _mines(layout, share)
-    _lookalikes(layout, share)
-    _roads(layout)
+    _lookalikes(layout, share, _SURFACES)
+    surfaces = len(layout.backdrop)
+    _lookalikes(layout, share, _OBJECTS)
+    layout.backdrop[surfaces:surfaces] = [rivers, _roads(layout)]
     return layout
 
 
-def _rivers(layout: Layout) -> None:
+def _rivers(layout: Layout) -> Plan:
     side = float(layout.side_px)
     plan = layout.plan()
     count = max(1, round(side / 2048))
@@ -95,7 +101,7 @@ def _rivers(layout: Layout) -> None:
             joins = line[int(plan.between(0.2, 0.8) * len(line))]
             source = (plan.between(0, side), -20.0 if plan.chance(0.5) else side + 20)
             layout.rivers.append(plan_river(plan, source, joins, plan.between(1.8, 4.2)))
-    layout.backdrop.append(plan)
+    return plan
 
 
 def _mines(layout: Layout, share: float) -> None:
@@ -130,7 +136,7 @@ def _try_mine(layout: Layout, kind: str) -> bool:
 
 def _draw_mine(layout: Layout, plan: Plan, kind: str, place: Point, along: float) -> None:
     size = plan.between(0, 1) if layout.side_px >= 1200 else plan.between(0, 0.35)
-    ore = mines.ORES[int(plan.rng.integers(len(mines.ORES)))]
+    ore = mines.ORES[int(plan.rng.choice(len(mines.ORES), p=mines.ORE_SHARES))]
     if kind == "open_pit":
         mines.plan_open_pit(plan, place, ore, size)
     elif kind == "tailings":
@@ -186,17 +192,15 @@ def _around(plan: Plan) -> _Circle:
 
 
 def _is_free(layout: Layout, circle: _Circle, gap_px: float) -> bool:
-    return all(
-        math.hypot(circle.x - t.x, circle.y - t.y) > circle.radius + t.radius + gap_px for t in layout.taken
-    )
+    return all(math.hypot(circle.x - t.x, circle.y - t.y) > circle.radius + t.radius + gap_px for t in layout.taken)
 
 
 def _to_river(layout: Layout, circle: _Circle) -> float:
     return min(math.hypot(circle.x - x, circle.y - y) for line in layout.rivers for x, y in line)
 
 
-def _lookalikes(layout: Layout, share: float) -> None:
-    for draw, count in _LOOKALIKES:
+def _lookalikes(layout: Layout, share: float, kinds: _Drawn) -> None:
+    for draw, count in kinds:
         wanted = max(1, math.floor(count * share + layout.rng.random()))
         for _ in range(wanted):
             for _ in range(12):
@@ -221,12 +225,12 @@ def _try_lookalike(layout: Layout, draw: Callable[[Plan, Point, float], None]) -
     return True
 
 
-def _roads(layout: Layout) -> None:
+def _roads(layout: Layout) -> Plan:
     """Paved roads between the larger towns and out of the scene, earth roads to mines and everywhere."""
     plan, side = layout.plan(), float(layout.side_px)
     towns = [_around(p) for p in layout.backdrop if p.truths and p.truths[0].kind == "town"]
     towns.sort(key=lambda t: -t.radius)
-    for town, other in zip(towns, towns[1:5], strict=False):
+    for town, other in zip(towns, towns[1:4], strict=False):
         plan_road(plan, (town.x, town.y), (other.x, other.y), True)
     for town in towns[:2]:
         plan_road(plan, (town.x, town.y), (-20.0 if plan.chance(0.5) else side + 20, plan.between(0, side)), True)
@@ -238,4 +242,4 @@ def _roads(layout: Layout) -> None:
         start = (plan.between(0, side), plan.between(0, side))
         turn, length = plan.turn(), plan.between(120, 420)
         plan_road(plan, start, (start[0] + math.cos(turn) * length, start[1] + math.sin(turn) * length), False)
-    layout.backdrop.insert(1, plan)
+    return plan

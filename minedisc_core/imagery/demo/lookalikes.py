@@ -32,14 +32,18 @@ def plan_irrigation_dam(plan: Plan, place: Point, size: float) -> None:
     shore_px = plan.between(0.0, 0.6) if plan.chance(0.55) else plan.between(1.0, 2.0 + length * 0.1)
     shore = mix(orange_soil=4, red_soil=3, straw=2) if plan.chance(0.6) else mix(sand=3, brown_soil=4, straw=2)
     water = _WATERS[int(plan.rng.integers(len(_WATERS)))]
-    plan.paint(Pond(shape, water, mix(muddy_water=5, green_water=3), shore, shore_px, plan.turn(), plan.between(0.05, 0.5)))
+    plan.paint(
+        Pond(shape, water, mix(muddy_water=5, green_water=3), shore, shore_px, plan.turn(), plan.between(0.05, 0.5))
+    )
     half = math.sqrt(max(4.0, shape.outline.area / math.pi)) * 1.05
     foot = (shape.x + nx * (cut + 0.6), shape.y + ny * (cut + 0.6))
     wall = ((foot[0] + ny * half, foot[1] - nx * half), (foot[0] - ny * half, foot[1] + nx * half))
     facing = 1 + 0.15 * (nx * 0.66 - ny * 0.75)
     plan.paint(Lines(Strokes((wall,), max(1.2, min(3.5, half * 0.1))), _DAM_EARTH, 0.95, facing))
     if plan.chance(0.35):
-        borrow = Blob(*beside(foot, downhill, 3 + half * 0.4), 2 + half * 0.25, 1.5 + half * 0.15, plan.turn(), plan.seed(), 0.25)
+        borrow = Blob(
+            *beside(foot, downhill, 3 + half * 0.4), 2 + half * 0.25, 1.5 + half * 0.15, plan.turn(), plan.seed(), 0.25
+        )
         plan.paint(Cover(borrow, mix(orange_soil=6, red_soil=3), mix(straw=1), 4, 0.9, 0.7))
     plan.is_at("irrigation_dam", shape.outline)
 
@@ -50,7 +54,9 @@ def plan_lake(plan: Plan, place: Point, size: float) -> None:
     shape = Blob(*place, radius * plan.between(1, 1.5), radius, plan.turn(), plan.seed(), plan.between(0.08, 0.22), 0.9)
     water = _WATERS[int(plan.rng.choice(5, p=(0.4, 0.2, 0.2, 0.15, 0.05)))]
     rim = mix(sand=5, straw=3) if plan.chance(0.4) else mix(grass=6, canopy=2)
-    plan.paint(Pond(shape, water, mix(green_water=5, grass=1), rim, plan.between(0.6, 3.5), plan.turn(), plan.between(0, 0.4)))
+    plan.paint(
+        Pond(shape, water, mix(green_water=5, grass=1), rim, plan.between(0.6, 3.5), plan.turn(), plan.between(0, 0.4))
+    )
     plan.is_at("lake", shape.outline)
 
 
@@ -142,10 +148,15 @@ def plan_burn(plan: Plan, place: Point, size: float) -> None:
 def plan_bare_field(plan: Plan, place: Point, size: float) -> None:
     """A large freshly worked field: red, orange or pale, with contour banks."""
     length = 20 + 60 * size
-    soils = (mix(red_soil=9), mix(orange_soil=7, red_soil=2), mix(sand=4, orange_soil=4), mix(red_soil=5, brown_soil=4))
+    soils = (
+        mix(red_soil=9),
+        mix(orange_soil=4, red_soil=5),
+        mix(sand=2, brown_soil=5, orange_soil=2),
+        mix(red_soil=5, brown_soil=4),
+    )
     soil = soils[int(plan.rng.integers(4))]
     stripe = plan.between(3, 7) if plan.chance(0.6) else 0.0
-    other: Mix = (soil * 0.8 + mix(straw=3, grass=1) * 0.2).astype("float32")
+    other: Mix = (soil * 0.86 + mix(straw=3, grass=1) * 0.14).astype("float32")
     angle = plan.turn()
     width = length * plan.between(0.45, 0.9)
     plan.paint(Box(*place, length, width, angle, soil, other, stripe, 0.97, unrest=0.06, seed=plan.seed()))
@@ -156,12 +167,20 @@ def plan_pivot(plan: Plan, place: Point, size: float) -> None:
     """A centre pivot: a circle of one crop, cut in sectors, with its basin."""
     radius = 22 + 32 * size
     circle = Blob(*place, radius, radius, 0, plan.seed(), 0.0)
-    crops = (mix(crop=9), mix(crop=6, red_soil=2), mix(straw=7, brown_soil=2), mix(red_soil=8, straw=1), mix(crop=4, straw=4))
+    crops = (
+        mix(crop=9),
+        mix(crop=6, red_soil=2),
+        mix(straw=7, brown_soil=2),
+        mix(red_soil=8, straw=1),
+        mix(crop=4, straw=4),
+    )
     first, second = (crops[int(plan.rng.integers(len(crops)))] for _ in range(2))
     plan.paint(Cover(circle, first, (first * 0.85 + second * 0.15).astype("float32"), 12, 0.97))
     angle = plan.turn()
     half = Blob(*place, radius, radius, 0, plan.seed(), 0.0, cuts=((math.cos(angle), math.sin(angle), 0.0),))
-    plan.paint(Cover(half, second, first, 16, 0.9), Lines(Strokes(((place, beside(place, angle, radius)),), 0.8), _DAM_EARTH))
+    plan.paint(
+        Cover(half, second, first, 16, 0.9), Lines(Strokes(((place, beside(place, angle, radius)),), 0.8), _DAM_EARTH)
+    )
     plan.is_at("pivot", circle.outline)
 
 
@@ -189,7 +208,20 @@ def plan_clear_cut(plan: Plan, place: Point, size: float) -> None:
     stand, felled = mix(canopy=9, shade=1.4), mix(red_soil=4, straw=4, brown_soil=3)
     plan.paint(Box(*place, length, length * 0.8, angle, stand, seed=plan.seed()))
     at = beside(place, angle, length * 0.2)
-    plan.paint(Box(*at, length * 0.45, length * 0.8, angle, felled, mix(straw=6, canopy=1), 1.5, 0.95, unrest=0.09, seed=plan.seed()))
+    plan.paint(
+        Box(
+            *at,
+            length * 0.45,
+            length * 0.8,
+            angle,
+            felled,
+            mix(straw=6, canopy=1),
+            1.5,
+            0.95,
+            unrest=0.09,
+            seed=plan.seed(),
+        )
+    )
     plan.is_at("clear_cut", shapely.Point(at).buffer(length * 0.2))
 
 
@@ -199,6 +231,8 @@ def plan_town(plan: Plan, place: Point, size: float) -> None:
     shape = Blob(*place, radius * plan.between(1, 1.4), radius * 0.9, plan.turn(), plan.seed(), 0.26)
     plan.paint(Houses(shape, plan.between(0.6, 0.9), plan.between(0.08, 0.24), plan.between(7, 11)))
     if radius > 25:
-        quarter = Blob(*beside(place, plan.turn(), radius * 0.9), radius * 0.3, radius * 0.2, plan.turn(), plan.seed(), 0.2)
+        quarter = Blob(
+            *beside(place, plan.turn(), radius * 0.9), radius * 0.3, radius * 0.2, plan.turn(), plan.seed(), 0.2
+        )
         plan.paint(Houses(quarter, 0.6, 0.4, 6.0, mix(asphalt=4, orange_soil=3)))
     plan.is_at("town", shape.outline)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -43,9 +42,9 @@ ORES: Final = (
         mix(hematite=5, goethite=2, canga=2), mix(hematite=4, iron_tailings=5), mix(iron_tailings=5, rust_water=3),
         mix(rust_water=8, muddy_water=1), mix(hematite=5, goethite=4), (20, 60), (0, 1, 2)),
     Ore("Fosfato", mix(goethite=4, kaolin=1.6, dry_tailings=3), mix(dry_tailings=5, goethite=2, granite=2),
-        mix(orange_soil=4, dry_tailings=3, goethite=2), mix(dry_tailings=8, gypsum=1), mix(slurry=6, dry_tailings=2),
+        mix(orange_soil=4, dry_tailings=3, goethite=2), mix(dry_tailings=8, gypsum=0.7, goethite=1), mix(slurry=6, dry_tailings=2),
         mix(cyan_water=5, green_water=3), mix(dry_tailings=4, orange_soil=4), (28, 70), (1, 1, 2)),
-    Ore("Calcário", mix(limestone=8, orange_soil=1), mix(limestone=5, granite=3), mix(limestone=3, orange_soil=5),
+    Ore("Calcário", mix(limestone=6, orange_soil=3), mix(limestone=5, granite=4, orange_soil=1), mix(limestone=3, orange_soil=5),
         mix(limestone=6, dry_tailings=3), mix(slurry=6, limestone=3), mix(cyan_water=8, clear_water=1),
         mix(limestone=5, orange_soil=3), (14, 42), (0, 0, 1)),
     Ore("Minério de Zinco", mix(dry_tailings=4, granite=3, goethite=2), mix(granite=5, dry_tailings=3, shade=1),
@@ -58,6 +57,10 @@ ORES: Final = (
         mix(orange_soil=6, goethite=3), mix(dry_tailings=7, goethite=2), mix(slurry=6, goethite=1),
         mix(cyan_water=6, muddy_water=2), mix(orange_soil=5, goethite=3), (22, 55), (1, 2)),
 )  # fmt: skip
+
+
+ORE_SHARES: Final = (0.24, 0.20, 0.12, 0.14, 0.11, 0.09, 0.10)
+"""How often each of the ores is drawn: Minas Gerais digs iron first."""
 
 
 def plan_open_pit(plan: Plan, place: Point, ore: Ore, size: float) -> None:
@@ -82,7 +85,7 @@ def plan_open_pit(plan: Plan, place: Point, ore: Ore, size: float) -> None:
         length = radius * plan.between(0.55, 0.95)
         pond = beside(place, side, radius * 1.35 + length * 1.6 + 8)
         _pond(plan, pond, ore, length)
-        _haul(plan, plant, pond, ore, radius)
+        _haul(plan, plant, beside(pond, _toward(pond, plant), length), ore, radius)
     for goal in (heap, plant):
         _haul(plan, main, goal, ore, radius)
 
@@ -93,7 +96,7 @@ def plan_tailings(plan: Plan, place: Point, ore: Ore, length_px: float) -> None:
     _pond(plan, place, ore, length_px)
     plant = beside(place, plan.turn(), length_px * 1.8 + 8)
     _plant(plan, plant, ore, max(3.0, length_px * 0.2))
-    _haul(plan, place, plant, ore, length_px)
+    _haul(plan, beside(place, _toward(place, plant), length_px), plant, ore, length_px)
 
 
 def plan_strip_mine(plan: Plan, place: Point, size: float) -> None:
@@ -125,8 +128,11 @@ _WASHERY: Final = Ore("Bauxita", mix(bauxite=1), mix(bauxite=1), mix(bauxite=1),
 
 def _pit(plan: Plan, place: Point, ore: Ore, radius: float) -> Point:
     stretch = plan.between(1.0, 1.75)
-    shape = Blob(*place, radius * stretch**0.5, radius / stretch**0.5, plan.turn(), plan.seed(), plan.between(0.12, 0.24))
-    apron = Cover(shape, ore.waste, _EARTH_ROAD, 6, 0.75, 0.75, grow_px=1 + radius * 0.09)
+    shape = Blob(
+        *place, radius * stretch**0.5, radius / stretch**0.5, plan.turn(), plan.seed(), plan.between(0.12, 0.24)
+    )
+    torn = Blob(*place, shape.a * 1.28 + 2, shape.b * 1.28 + 2, shape.angle + plan.between(-0.6, 0.6), plan.seed(), 0.3)
+    apron = Cover(torn, ore.waste, _EARTH_ROAD, 6, 0.82, 0.75, 0.08)
     deepest = (plan.between(-0.25, 0.25), plan.between(-0.25, 0.25))
     benches = max(2.0, radius / plan.between(5.5, 8.0))
     plan.paint(apron, Terraces(shape, ore.wall, ore.floor, benches, relief=0.27, off_centre=deepest))
@@ -169,7 +175,11 @@ def _plant(plan: Plan, place: Point, ore: Ore, size: float) -> None:
         plan.paint(Box(*at, length, width, yard.angle + (1.5708 if plan.chance(0.4) else 0.0), roof, light=1.05))
     for _ in range(1 + int(size / 6)):
         at = beside(place, plan.turn(), plan.between(0.6, 1.3) * size)
-        plan.paint(Terraces(Blob(*at, 2 + size * 0.14, 1.6 + size * 0.12, 0, plan.seed(), 0.1), ore.floor, ore.wall, 1, up=True))
+        plan.paint(
+            Terraces(
+                Blob(*at, 2 + size * 0.14, 1.6 + size * 0.12, 0, plan.seed(), 0.1), ore.floor, ore.wall, 1, up=True
+            )
+        )
 
 
 def _pond(plan: Plan, place: Point, ore: Ore, length: float) -> None:
@@ -202,10 +212,11 @@ def _dam(plan: Plan, shape: Blob, normal: tuple[float, float], cut: float) -> No
     plan.paint(Lines(wall, face, 0.96, facing), Lines(crest, mix(orange_soil=5, granite=4), 0.9, 1.1))
 
 
+def _toward(start: Point, end: Point) -> float:
+    return math.atan2(end[1] - start[1], end[0] - start[0])
+
+
 def _haul(plan: Plan, start: Point, end: Point, ore: Ore, radius: float) -> None:
     line = curve(start, end, (plan.between(-0.22, 0.22), plan.between(-0.15, 0.15)))
     width = 1.2 if radius < 20 else 1.8
     plan.paint(Lines(Strokes((line,), width), ore.road, 0.9, 1.03, mix(orange_soil=4, straw=3), 0.8))
-
-
-Drawer = Callable[[Plan, Point], None]

@@ -15,7 +15,7 @@ from minedisc_core.imagery.demo.spectra import Mix, mix
 
 _BANK = mix(canopy=8, shade=1.5, grass=1)
 _BANK_GAPS = mix(grass=5, canopy=3, brown_soil=1)
-_SAND = mix(sand=8, muddy_water=0.6)
+_SAND = mix(sand=6, brown_soil=2, muddy_water=1)
 
 
 @dataclass(frozen=True)
@@ -91,16 +91,18 @@ def _sandbar(plan: Plan, line: tuple[Point, ...], index: int, width: float) -> N
     at = (x - math.sin(along) * side, y + math.cos(along) * side)
     length = plan.between(0.8, 2.4) * width + 2
     bar = Blob(*at, length, plan.between(0.22, 0.5) * width + 0.8, along, plan.seed(), 0.25)
-    wet = mix(sand=5, brown_soil=3) if plan.chance(0.5) else mix(sand=7, kaolin=1)
+    wet = mix(sand=5, brown_soil=3) if plan.chance(0.5) else mix(sand=8, brown_soil=1)
     plan.paint(Cover(bar, _SAND, wet, 5, 0.97, light=1.0))
     plan.is_at("sandbar", bar.outline)
 
 
 def plan_road(plan: Plan, start: Point, end: Point, is_paved: bool) -> None:
     """A road that sways a little; earth roads are pale orange, paved ones dark with bright verges."""
-    sway = (plan.between(-0.1, 0.1), plan.between(-0.07, 0.07), plan.between(-0.04, 0.04), plan.between(-0.025, 0.025))
+    sway = tuple(plan.between(-1, 1) * height for height in (0.05, 0.04, 0.03, 0.025, 0.015, 0.012))
     strokes = Strokes((curve(start, end, sway, 14.0),), 1.3 if is_paved else 0.8)
     if is_paved:
-        plan.paint(Lines(strokes, mix(asphalt=8, bright_roof=0.4), 0.9, verge=mix(straw=4, orange_soil=3), verge_px=1.2))
+        plan.paint(
+            Lines(strokes, mix(asphalt=8, bright_roof=0.4), 0.9, verge=mix(straw=4, orange_soil=3), verge_px=1.2)
+        )
     else:
         plan.paint(Lines(strokes, mix(orange_soil=5, red_soil=2, sand=1), 0.8))

@@ -129,7 +129,9 @@ def plan_scene(size_px: int, seed: int, crowding: float = 1.0) -> ScenePlan:
         UsageError: size or seed out of range.
     """
     if not SMALLEST_PX <= size_px <= LARGEST_PX:
-        raise UsageError(f"a demo area of {size_px} px", f"{SMALLEST_PX} to {LARGEST_PX} px a side", "choose another --size")
+        raise UsageError(
+            f"a demo area of {size_px} px", f"{SMALLEST_PX} to {LARGEST_PX} px a side", "choose another --size"
+        )
     if seed < 0:
         raise UsageError(f"seed {seed}", "0 or a larger whole number", "choose another --seed")
     grid = RasterGrid(size_px, size_px, Affine(10, 0, CORNER_M[0], 0, -10, CORNER_M[1]), CRS)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 
+import shapely
+
 from minedisc_core.imagery.demo.brushes import Box, Cover, Lines, Pond, Terraces
 from minedisc_core.imagery.demo.canvas import Blob, Point, Strokes, curve
 from minedisc_core.imagery.demo.sites import Plan, beside
@@ -16,7 +18,7 @@ from minedisc_core.imagery.demo.spectra import Mix, mix
 _TRACK = mix(orange_soil=5, sand=3, straw=1)
 _GRANITE = mix(granite=9, shade=0.5)
 _GNEISS = mix(granite=5, asphalt=4, shade=0.6)
-_WHITE_STONE = mix(granite=5, kaolin=3)
+_WHITE_STONE = mix(granite=6, kaolin=1.5, orange_soil=1)
 
 
 def plan_quarry(plan: Plan, place: Point, size: float) -> None:
@@ -24,7 +26,9 @@ def plan_quarry(plan: Plan, place: Point, size: float) -> None:
     plan.ore = "Granito" if plan.chance(0.5) else "Gnaisse"
     radius = 5.0 * 5.6**size
     stone = (_GRANITE, _GNEISS, _WHITE_STONE)[int(plan.rng.choice(3, p=(0.45, 0.35, 0.2)))]
-    shape = Blob(*place, radius * plan.between(1.0, 1.4), radius * plan.between(0.75, 1.0), plan.turn(), plan.seed(), 0.2)
+    shape = Blob(
+        *place, radius * plan.between(1.0, 1.4), radius * plan.between(0.75, 1.0), plan.turn(), plan.seed(), 0.2
+    )
     back = (plan.between(0.3, 0.55) * (1 if plan.chance(0.5) else -1), plan.between(-0.3, 0.3))
     floor = (stone * 0.8 + mix(orange_soil=1, sand=1) * 0.2).astype("float32")
     plan.paint(
@@ -36,7 +40,9 @@ def plan_quarry(plan: Plan, place: Point, size: float) -> None:
         heap = Blob(*at, 1.2 + radius * 0.12, 1 + radius * 0.1, 0, plan.seed(), 0.1)
         plan.paint(Terraces(heap, floor, stone, 1, up=True, relief=0.3))
     if radius > 9 and plan.chance(0.35):
-        pool = Blob(*beside(place, plan.turn(), radius * 0.3), radius * 0.22, radius * 0.16, plan.turn(), plan.seed(), 0.2)
+        pool = Blob(
+            *beside(place, plan.turn(), radius * 0.3), radius * 0.22, radius * 0.16, plan.turn(), plan.seed(), 0.2
+        )
         plan.paint(Pond(pool, mix(green_water=4, cyan_water=3), mix(muddy_water=1), stone, 0.4))
     crusher = beside(place, plan.turn(), radius * 1.15)
     plan.paint(Box(*crusher, 2.4, 1.5, plan.turn(), mix(bright_roof=5, granite=3)))
@@ -55,7 +61,9 @@ def plan_sand_pit(plan: Plan, place: Point, size: float) -> None:
     for _ in range(2 + int(5 * size)):
         at = beside(place, plan.turn(), spread * plan.between(0.1, 0.85))
         radius = spread * plan.between(0.16, 0.36) + 1.2
-        pond = Blob(*at, radius * plan.between(1, 1.7), radius, shape.angle + plan.between(-0.4, 0.4), plan.seed(), 0.16)
+        pond = Blob(
+            *at, radius * plan.between(1, 1.7), radius, shape.angle + plan.between(-0.4, 0.4), plan.seed(), 0.16
+        )
         kind = water[int(plan.rng.integers(3))]
         plan.paint(Pond(pond, kind, mix(muddy_water=6, sand=2), mix(sand=1), 1.0, plan.turn(), plan.between(0.1, 0.6)))
     for _ in range(2 + int(4 * size)):
@@ -71,7 +79,7 @@ def plan_clay_pit(plan: Plan, place: Point, size: float) -> None:
     plan.ore = "Argila"
     spread = 5.5 * 3.6**size
     white = plan.chance(0.4)
-    clay = mix(kaolin=4, orange_soil=4) if white else mix(orange_soil=7, kaolin=1)
+    clay = mix(kaolin=3, orange_soil=4, brown_soil=1) if white else mix(orange_soil=7, kaolin=1)
     shape = Blob(*place, spread * 1.2, spread * 0.85, plan.turn(), plan.seed(), 0.24)
     plan.paint(Terraces(shape, clay, mix(orange_soil=5, kaolin=2, brown_soil=2), 2.3, relief=0.12))
     for _ in range(1 + int(4 * size)):
@@ -79,7 +87,9 @@ def plan_clay_pit(plan: Plan, place: Point, size: float) -> None:
         pond = Blob(*at, plan.between(1.3, 2 + spread * 0.2), plan.between(1.2, 2.4), plan.turn(), plan.seed(), 0.15)
         plan.paint(Pond(pond, mix(muddy_water=5, cyan_water=3), mix(muddy_water=6, kaolin=1), clay, 0.4, plan.turn()))
     works = beside(place, plan.turn(), spread * 1.4 + 2)
-    plan.paint(Box(*works, 5, 2.2, plan.turn(), mix(tile_roof=6, shade=1)), Box(*works, 2, 5, plan.turn(), mix(tile_roof=1)))
+    plan.paint(
+        Box(*works, 5, 2.2, plan.turn(), mix(tile_roof=6, shade=1)), Box(*works, 2, 5, plan.turn(), mix(tile_roof=1))
+    )
     _way_out(plan, place, spread, _TRACK)
     plan.is_at("clay_pit", shape.outline, "low")
 
@@ -91,14 +101,24 @@ def plan_garimpo(plan: Plan, place: Point, along: float, size: float) -> None:
     pale = (mix(sand=5, orange_soil=3, granite=2), mix(orange_soil=5, sand=3), mix(sand=5, dry_tailings=4))[
         int(plan.rng.integers(3))
     ]
-    shape = Blob(*place, length, 4.5 + 7 * size, along, plan.seed(), 0.3, 0.8)
-    plan.paint(Cover(shape, pale, mix(orange_soil=4, brown_soil=3, grass=2), 4, 0.95, 0.5, 0.08))
+    parts = []
+    bend, width = plan.between(-0.3, 0.3), 4.0 + 6 * size
+    for step in (-0.66, 0.0, 0.66):
+        at = beside(beside(place, along, length * step), along + 1.57, bend * length * (step * step - 0.2))
+        turned = along + 2 * bend * step
+        parts.append(Blob(*at, length * 0.5, width * plan.between(0.7, 1.2), turned, plan.seed(), 0.3, 0.8))
+    for part in parts:
+        plan.paint(Cover(part, pale, mix(orange_soil=4, brown_soil=3, grass=2), 4, 0.95, 0.5, 0.08))
     for _ in range(5 + int(16 * size)):
-        at = beside(beside(place, along, length * plan.between(-0.9, 0.9)), along + 1.57, shape.b * plan.between(-0.6, 0.6))
+        part = parts[int(plan.rng.integers(3))]
+        at = beside((part.x, part.y), part.angle, part.a * plan.between(-0.9, 0.9))
+        at = beside(at, part.angle + 1.57, part.b * plan.between(-0.6, 0.6))
         radius = plan.between(1.1, 2.4 + 1.4 * size)
         pool = Blob(*at, radius * plan.between(1, 1.6), radius, plan.turn(), plan.seed(), 0.2)
-        plan.paint(Pond(pool, _pool_water(plan), mix(muddy_water=7, sand=2), pale, 0.8, plan.turn(), plan.between(0, 0.6)))
-    plan.is_at("garimpo", shape.outline, "low")
+        plan.paint(
+            Pond(pool, _pool_water(plan), mix(muddy_water=7, sand=2), pale, 0.8, plan.turn(), plan.between(0, 0.6))
+        )
+    plan.is_at("garimpo", shapely.union_all([part.outline for part in parts]), "low")
 
 
 def _pool_water(plan: Plan) -> Mix:
