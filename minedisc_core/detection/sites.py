@@ -46,6 +46,15 @@ class SiteRules:
     """Single cells without a neighbour need a higher score than this; None = off."""
 
 
+@dataclass(frozen=True)
+class SiteGroups:
+    """Sites and the cells each is made of."""
+
+    sites: list[Site]
+    cells: list[NDArray[np.int64]]
+    """Per site its hit cells (n, 2), the peak first."""
+
+
 def find_sites(run_id: str, grid: RasterGrid, hits: Hits, rules: SiteRules | None = None) -> list[Site]:
     """Group hits that touch (8 neighbours) into sites, by falling peak score.
 
@@ -55,14 +64,20 @@ def find_sites(run_id: str, grid: RasterGrid, hits: Hits, rules: SiteRules | Non
         hits: cells above the threshold, each once, in any order.
         rules: margin of "no ore", and the stricter threshold for lone cells.
     """
+    return group_sites(run_id, grid, hits, rules).sites
+
+
+def group_sites(run_id: str, grid: RasterGrid, hits: Hits, rules: SiteRules | None = None) -> SiteGroups:
+    """As `find_sites`, with the cells of each site."""
     chosen = rules or SiteRules()
     ordered, starts = _grouped(grid, hits, chosen)
     if not len(starts):
-        return []
+        return SiteGroups([], [])
     columns = _site_columns(grid, ordered, starts, chosen)
     names = list(columns)
     rows = zip(*columns.values(), strict=True)
-    return [Site(f"{run_id}-{rank:04d}", **dict(zip(names, row, strict=True))) for rank, row in enumerate(rows, 1)]
+    sites = [Site(f"{run_id}-{rank:04d}", **dict(zip(names, row, strict=True))) for rank, row in enumerate(rows, 1)]
+    return SiteGroups(sites, np.split(ordered.cells, starts[1:]))
 
 
 def _grouped(grid: RasterGrid, hits: Hits, rules: SiteRules) -> tuple[Hits, NDArray[np.int64]]:

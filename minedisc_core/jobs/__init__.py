@@ -1,0 +1,28 @@
+"""Jobs: a scan from a request to a finished run folder, in a process of its own, cancelled and resumed at will.
+
+request = ScanRequest(mosaic=("mosaic.tif",), model="demo-l1c")
+process = start_scan(request, settings.runs / new_run_id())
+read_progress(process.run_dir).message
+"""
+
+from minedisc_core.jobs.listing import Estimate, RunFolder, estimate, list_runs
+from minedisc_core.jobs.process import ScanProcess, cancel, start_scan
+from minedisc_core.jobs.progress import ScanProgress, read_progress
+from minedisc_core.jobs.request import ScanRequest, new_run_id, read_request
+from minedisc_core.jobs.run import run_scan
+
+__all__ = [
+    "Estimate",
+    "RunFolder",
+    "ScanProcess",
+    "ScanProgress",
+    "ScanRequest",
+    "cancel",
+    "estimate",
+    "list_runs",
+    "new_run_id",
+    "read_progress",
+    "read_request",
+    "run_scan",
+    "start_scan",
+]

@@ -1,0 +1,113 @@
+"""A scan as a process of its own: started with spawn (TensorFlow hangs after fork), stopped within two seconds."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from minedisc_core.errors import RunError
+from minedisc_core.jobs.ownership import WORKER, is_alive, note_worker, read_worker
+from minedisc_core.jobs.progress import FAILED
+from minedisc_core.jobs.request import ScanRequest, enter
+from minedisc_core.runs import CANCEL, write_atomically
+from minedisc_core.settings import PROJECT_ROOT, Settings, load_settings
+
+LOG = "worker.log"
+"""What the worker and the libraries in it say."""
+_ASK_S, _TERM_S = 0.8, 0.6
+"""How long a worker has to follow the flag, and then SIGTERM; what comes next cannot be refused."""
+
+
+@dataclass(frozen=True)
+class ScanProcess:
+    """A scan that was started."""
+
+    run_dir: Path
+    pid: int
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process still lives."""
+        return is_alive(self.run_dir)
+
+
+def start_scan(
+    request: ScanRequest, run_dir: Path, *, resume: bool = False, settings: Settings | None = None
+) -> ScanProcess:
+    """Check a request, then scan in a process of its own that outlives this one.
+
+    Raises:
+        RunError: the folder holds another run, or a process that works on it.
+        MinediscError: the mosaic, the model or the area cannot be used (nothing is started).
+    """
+    chosen = settings or load_settings()
+    if is_alive(run_dir):
+        raise RunError(f"another process works on {run_dir}", "one process per run", "wait for it, or cancel it")
+    enter(request, run_dir, chosen, resume=resume).mosaic.close()
+    for name in (CANCEL, FAILED, WORKER):
+        (run_dir / name).unlink(missing_ok=True)
+    process = _spawn(run_dir, chosen)
+    note_worker(run_dir, process.pid, has_group=True)
+    threading.Thread(target=process.wait, daemon=True, name="reap").start()
+    return ScanProcess(run_dir, process.pid)
+
+
+def _spawn(run_dir: Path, settings: Settings) -> subprocess.Popen[bytes]:
+    paths = [str(PROJECT_ROOT), os.environ.get("PYTHONPATH", "")]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(path for path in paths if path),
+        "MINEDISC_HOME": str(settings.home),
+        "MINEDISC_THREADS": str(settings.threads),
+    }
+    with (run_dir / LOG).open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "minedisc_core.jobs.worker", str(run_dir)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            start_new_session=True,
+        )
+
+
+def cancel(run_dir: Path) -> None:
+    """Ask the run's process to stop, then make it; it is gone within two seconds and the run can be resumed.
+
+    A run that has finished in the meantime stays finished.
+
+    Raises:
+        RunError: the flag cannot be written.
+    """
+    worker = read_worker(run_dir)
+    process = worker.process() if worker else None
+    write_atomically(run_dir / CANCEL, b"")
+    if worker is None or process is None or worker.pid == os.getpid():
+        return
+    for pause_s, number in ((_ASK_S, signal.SIGTERM), (_TERM_S, signal.SIGKILL)):
+        if _ended(run_dir, pause_s):
+            return
+        _send(worker.pid, number, worker.has_group)
+    _ended(run_dir, 0.5)
+
+
+def _ended(run_dir: Path, within_s: float) -> bool:
+    until = time.monotonic() + within_s
+    while is_alive(run_dir):
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def _send(pid: int, number: signal.Signals, has_group: bool) -> None:
+    try:
+        (os.killpg if has_group else os.kill)(pid, number)
+    except ProcessLookupError:
+        return

@@ -1,0 +1,178 @@
+"""How far a run is: lines that the scan appends to `progress.jsonl`, and what they add up to."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from minedisc_core.domain import RunState
+from minedisc_core.errors import RunError
+from minedisc_core.grid import Tile
+from minedisc_core.jobs.ownership import is_alive
+from minedisc_core.runs import CANCEL, PROGRESS, REQUEST, RESULT, read_json, read_summary
+
+FAILED = "failed.json"
+"""Why a run failed: `found`, `expected`, `remedy`."""
+_INTERRUPTED = "interrupted: can be resumed"
+
+
+@dataclass(frozen=True)
+class ScanProgress:
+    """How far a run is, for a page or a terminal."""
+
+    state: RunState
+    tiles_done: int
+    tiles: int
+    km2_done: float
+    km2: float
+    km2_per_s: float
+    """Of this attempt; 0 before its first tile."""
+    seconds_left: float | None
+    """None while nothing can be said."""
+    message: str
+    """One sentence: what is being done, or why the run ended."""
+    can_resume: bool = False
+    tiles_failed: int = 0
+
+    @property
+    def fraction(self) -> float:
+        """Share of the tiles that is done or has failed, 0..1."""
+        return (self.tiles_done + self.tiles_failed) / self.tiles if self.tiles else 0.0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no process works on the run."""
+        return self.state is not RunState.RUNNING
+
+
+class ProgressLog:
+    """Appends to `progress.jsonl` and tells a listener; used from one thread at a time."""
+
+    def __init__(self, run_dir: Path, on_progress: Callable[[ScanProgress], None] | None = None) -> None:
+        self._run_dir, self._on_progress = run_dir, on_progress
+        self._tally = _Tally()
+        self._path = run_dir / PROGRESS
+        if self._path.exists() and not self._path.read_bytes().endswith(b"\n"):
+            self._append("")  # a killed process may leave half a line
+
+    def start(self, tiles: int, km2: float, features: int) -> None:
+        """The scan begins, or goes on."""
+        self._write({"kind": "start", "tiles": tiles, "km2": round(km2, 4), "features": features})
+
+    def tile(self, tile: Tile, reason: str | None, is_new: bool) -> None:
+        """A tile is done (found done if not `is_new`) or failed."""
+        features = (tile.row1 - tile.row0) * (tile.col1 - tile.col0)
+        self._write({"kind": "tile", "name": tile.name, "features": features, "new": is_new, "reason": reason})
+
+    def phase(self, message: str) -> None:
+        """What is done now, in words."""
+        self._write({"kind": "phase", "message": message})
+
+    def _write(self, line: dict[str, Any]) -> None:
+        stamped = {**line, "at": datetime.now(UTC).timestamp()}
+        self._append(json.dumps(stamped))
+        self._tally.add(stamped)
+        if self._on_progress:
+            self._on_progress(self._tally.progress(RunState.RUNNING))
+
+    def _append(self, text: str) -> None:
+        try:
+            handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+            try:
+                os.write(handle, f"{text}\n".encode())
+            finally:
+                os.close(handle)
+        except OSError as error:
+            raise RunError(
+                f"{self._path} could not be written: {error.strerror or error}", remedy="free disk space, then resume"
+            ) from error
+
+
+class _Tally:
+    """The sum of the lines of one attempt."""
+
+    def __init__(self) -> None:
+        self.tiles = self.done = self.failed = self.features = self.features_done = self.features_new = 0
+        self.km2, self.started, self.latest = 0.0, 0.0, 0.0
+        self.message = "starting"
+
+    def add(self, line: dict[str, Any]) -> None:
+        kind, at = line.get("kind"), float(line.get("at", 0))
+        if kind == "start":
+            self.__init__()  # type: ignore[misc]  # a new attempt counts from nothing
+            self.tiles, self.km2, self.features = int(line["tiles"]), float(line["km2"]), int(line["features"])
+            self.started = self.latest = at
+            self.message = "scanning"
+        elif kind == "tile" and line.get("reason"):
+            self.failed += 1
+        elif kind == "tile":
+            self.done += 1
+            self.features_done += int(line["features"])
+            self.features_new += int(line["features"]) if line.get("new") else 0
+            self.latest = at
+        elif kind == "phase":
+            self.message = str(line["message"])
+
+    def progress(self, state: RunState, message: str | None = None, can_resume: bool = False) -> ScanProgress:
+        share = self.features_done / self.features if self.features else 0.0
+        elapsed = self.latest - self.started
+        rate = self.km2 * self.features_new / self.features / elapsed if elapsed > 0 and self.features else 0.0
+        left = self.km2 * (1 - share) / rate if rate > 0 else None
+        return ScanProgress(
+            state, self.done, self.tiles, self.km2 * share, self.km2, rate, left, message or self.message, can_resume,
+            self.failed,
+        )  # fmt: skip
+
+
+def read_progress(run_dir: Path) -> ScanProgress:
+    """How far a run is, read from its folder; works in any process.
+
+    Raises:
+        RunError: the folder holds no run.
+    """
+    if not (run_dir / REQUEST).is_file():
+        raise RunError(f"{run_dir} holds no run", f"a folder with a {REQUEST}", "scan first")
+    tally = _Tally()
+    for line in _lines(run_dir / PROGRESS):
+        tally.add(line)
+    alive = is_alive(run_dir)
+    if alive and (run_dir / CANCEL).exists():
+        return tally.progress(RunState.RUNNING, "stopping")
+    if alive:
+        return tally.progress(RunState.RUNNING)
+    return tally.progress(*_ending(run_dir))
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The whole lines of a progress file; half a line of a killed process is passed over."""
+    if not path.exists():
+        return
+    for text in path.read_text("utf-8", errors="replace").splitlines():
+        try:
+            line = json.loads(text)
+        except ValueError:
+            continue
+        if isinstance(line, dict) and {"kind", "at"} <= line.keys():
+            yield line
+
+
+def _ending(run_dir: Path) -> tuple[RunState, str, bool]:
+    """State, sentence, and whether resuming makes sense, of a run that nobody works on."""
+    if (run_dir / RESULT).exists():
+        summary = read_summary(run_dir)
+        told = f"{summary.sites} sites in {summary.coverage.seen_km2:,.0f} km2"
+        if summary.state is RunState.COMPLETE:
+            return summary.state, f"finished: {told}", False
+        return summary.state, f"incomplete: {told}; {summary.coverage.cells_failed} cells could not be scanned", True
+    if (run_dir / CANCEL).exists():
+        return RunState.CANCELLED, "cancelled: can be resumed", True
+    if (run_dir / FAILED).exists():
+        error = read_json(run_dir / FAILED)
+        parts = [str(error.get("found", "failed")), str(error.get("remedy", ""))]
+        return RunState.FAILED, ". ".join(part.rstrip(".") for part in parts if part) + ".", True
+    return RunState.FAILED, _INTERRUPTED, True

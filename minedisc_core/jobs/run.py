@@ -1,0 +1,194 @@
+"""The straight line from a mosaic to a finished run folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.io import MemoryFile
+
+from minedisc_core.detection.coverage import area_km2, coverage
+from minedisc_core.detection.scan import FEATURES_PER_SIDE, Hooks, Net, ScanResult, scan
+from minedisc_core.detection.scorer import discovery_net, impact_net
+from minedisc_core.detection.sites import SiteGroups, SiteRules, group_sites
+from minedisc_core.domain import ProductLevel, RunState, RunSummary
+from minedisc_core.errors import Cancelled
+from minedisc_core.grid import Tile, tiles
+from minedisc_core.jobs.hits import HitCollector
+from minedisc_core.jobs.ownership import sole_worker
+from minedisc_core.jobs.pictures import write_pictures
+from minedisc_core.jobs.progress import FAILED, ProgressLog, ScanProgress
+from minedisc_core.jobs.request import Prepared, ScanRequest, enter, read_request
+from minedisc_core.jobs.tiles import TileFiles
+from minedisc_core.runs import (
+    CANCEL,
+    RESULT,
+    SCORES,
+    SITES,
+    read_summary,
+    write_atomically,
+    write_sites,
+    write_summary,
+)  # fmt: skip
+from minedisc_core.settings import Settings, load_settings
+
+
+def run_scan(
+    request: ScanRequest,
+    run_dir: Path,
+    *,
+    resume: bool = False,
+    on_progress: Callable[[ScanProgress], None] | None = None,
+    settings: Settings | None = None,
+) -> RunSummary:
+    """Scan in this process and leave a finished run folder.
+
+    Args:
+        request: what to scan, with what.
+        run_dir: the run's folder; made if missing.
+        resume: go on with a run that was begun here. Finished tiles are not repeated; a complete run is
+            left as it is.
+        on_progress: called after each tile and at each step.
+        settings: threads and folders of models; None reads the environment.
+
+    Raises:
+        Cancelled: the folder's `cancel` flag was set.
+        MinediscError: the request cannot be met, or the disk is full.
+    """
+    with sole_worker(run_dir):
+        (run_dir / CANCEL).unlink(missing_ok=True)
+        return _work(request, run_dir, resume, on_progress, settings or load_settings())
+
+
+def work_on(run_dir: Path, settings: Settings | None = None) -> RunSummary:
+    """Go on with the run that `start_scan` has entered; a cancel flag that came in the meantime counts.
+
+    Raises:
+        MinediscError: as `run_scan`.
+    """
+    with sole_worker(run_dir):
+        return _work(read_request(run_dir), run_dir, True, None, settings or load_settings())
+
+
+def _work(
+    request: ScanRequest, run_dir: Path, resume: bool, on_progress: Callable[[ScanProgress], None] | None,
+    settings: Settings,
+) -> RunSummary:  # fmt: skip
+    ready = enter(request, run_dir, settings, resume=resume)
+    with ready.mosaic:
+        done = _finished(run_dir)
+        if done:
+            return done
+        for name in (FAILED, RESULT, SITES):
+            (run_dir / name).unlink(missing_ok=True)
+        return _Run(ready, run_dir, settings, on_progress).execute()
+
+
+def _finished(run_dir: Path) -> RunSummary | None:
+    if not (run_dir / RESULT).exists():
+        return None
+    summary = read_summary(run_dir)
+    return summary if summary.state is RunState.COMPLETE else None
+
+
+class _Run:
+    """One attempt at a run."""
+
+    def __init__(
+        self, ready: Prepared, run_dir: Path, settings: Settings, on_progress: Callable[[ScanProgress], None] | None
+    ) -> None:
+        self.ready, self.run_dir, self.settings = ready, run_dir, settings
+        self.log = ProgressLog(run_dir, on_progress)
+        self.tiles = TileFiles(run_dir)
+        self.asked = ready.grid.asked_cells(ready.area)
+        self.hits = HitCollector(ready.mosaic, ready.model, ready.threshold)
+
+    def execute(self) -> RunSummary:
+        """Everything, in order; the summary is written last."""
+        started = time.monotonic()
+        self.tiles.sweep()
+        self.log.phase("loading the model")
+        net = discovery_net(self.ready.model, self.settings.threads)
+        self.hits.net = impact_net(self.ready.model, self.settings.threads)
+        self._announce()
+        result = self._scan(net)
+        self._step("grouping hits into sites")
+        write_atomically(self.run_dir / SCORES, self._scores_tif(result.scores))
+        groups = group_sites(self.ready.run_id, self.ready.grid, self.hits.hits(result.fill), self._rules())
+        write_sites(self.run_dir, groups.sites)
+        problems = [*self._outside(), *(f"tile {p.tile.name}: {p.reason}" for p in result.problems)]
+        if self.ready.request.pictures:
+            problems += write_pictures(self.ready.mosaic, groups, self.run_dir, self._step)
+        summary = self._summary(result, groups, problems, time.monotonic() - started)
+        write_summary(self.run_dir, summary)
+        self.log.phase("finished")
+        return summary
+
+    def _announce(self) -> None:
+        wanted = tiles(self.asked, FEATURES_PER_SIDE)
+        features = sum((tile.row1 - tile.row0) * (tile.col1 - tile.col0) for tile in wanted)
+        self.log.start(len(wanted), area_km2(self.ready.grid, self.asked), features)
+
+    def _scan(self, net: Net) -> ScanResult:
+        flag = self.run_dir / CANCEL
+        there = {path.stem for path in self.tiles.folder.glob("*.npz")}
+
+        def on_tile(tile: Tile, reason: str | None) -> None:
+            self.log.tile(tile, reason, is_new=tile.name not in there)
+
+        hooks = Hooks(on_tile, self.hits.take, flag.exists)
+        return scan(self.ready.grid, self.asked, self.hits.tiles.read_tile, net, self.tiles, hooks=hooks)
+
+    def _step(self, message: str) -> None:
+        if (self.run_dir / CANCEL).exists():
+            raise Cancelled("the scan was cancelled", remedy="resume it when you like: finished tiles are kept")
+        self.log.phase(message)
+
+    def _rules(self) -> SiteRules:
+        impact = self.ready.model.impact
+        margin = impact.no_ore_margin if impact else 1.0
+        return SiteRules(margin, self.ready.request.isolated_threshold)
+
+    def _scores_tif(self, scores: NDArray[np.float32]) -> bytes:
+        """`scores.tif`: one 270 m pixel per cell; NaN = not asked, not seen or failed."""
+        grid = self.ready.grid
+        profile = {"driver": "GTiff", "count": 1, "dtype": "float32", "nodata": np.nan, "compress": "deflate"}
+        profile |= {"height": scores.shape[0], "width": scores.shape[1]}
+        with MemoryFile() as memory:
+            with memory.open(**profile, crs=grid.crs, transform=grid.cell_transform) as dataset:
+                dataset.write(scores, 1)
+                dataset.descriptions = ("score of the discovery net, 0..1; NaN = not seen",)
+                dataset.update_tags(MINEDISC_RUN=self.ready.run_id, MINEDISC_MODEL=self.ready.model.name)
+            return bytes(memory.read())
+
+    def _outside(self) -> list[str]:
+        area, footprint = self.ready.area, self.ready.grid.footprint
+        if area is None or footprint.covers(area):
+            return []
+        share = 1 - area.intersection(footprint).area / area.area
+        return [f"{share:.1%} of the area lies outside the mosaic and was not scanned"] if share > 1e-4 else []
+
+    def _summary(self, result: ScanResult, groups: SiteGroups, problems: list[str], seconds: float) -> RunSummary:
+        mosaic, model = self.ready.mosaic, self.ready.model
+        return RunSummary(
+            run_id=self.ready.run_id,
+            state=RunState.INCOMPLETE if result.problems else RunState.COMPLETE,
+            model=model.name,
+            level=mosaic.level or ProductLevel(model.discovery.level),
+            threshold=self.ready.threshold,
+            mosaic=self.ready.request.mosaic,
+            imagery_start=mosaic.imagery_start,
+            imagery_end=mosaic.imagery_end,
+            source=mosaic.source,
+            coverage=coverage(self.ready.grid, self.asked, result),
+            sites=len(groups.sites),
+            discarded=sum(site.discarded for site in groups.sites),
+            seconds=round(seconds, 2),
+            finished_at_utc=datetime.now(UTC).replace(tzinfo=None),
+            problems=tuple(problems),
+            has_impact=model.impact is not None,
+        )

@@ -1,0 +1,68 @@
+"""The scan's own process: `python -m minedisc_core.jobs.worker RUN_DIR [--resume]`.
+
+The request lies in the run folder; everything it makes goes there too. A run that was begun goes on, with
+`--resume` or without it, for the folder says what is done.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+from types import TracebackType
+
+from minedisc_core.errors import Cancelled, MinediscError
+from minedisc_core.jobs.progress import FAILED
+from minedisc_core.jobs.run import work_on
+from minedisc_core.runs import write_json
+
+_NICE = 5
+"""The page must stay quick while a scan runs."""
+_log = logging.getLogger(__name__)
+
+
+def main(arguments: list[str]) -> int:
+    """Exit code 0: finished (complete or not); 1: failed or cancelled; 2: wrong use."""
+    folders = [word for word in arguments if word != "--resume"]
+    if len(folders) != 1:
+        sys.stderr.write("usage: python -m minedisc_core.jobs.worker RUN_DIR [--resume]\n")
+        return 2
+    run_dir = Path(folders[0])
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    sys.excepthook = _Reporter(run_dir)
+    os.nice(_NICE)
+    os.environ.setdefault("GDAL_CACHEMAX", "400")
+    try:
+        work_on(run_dir)
+    except Cancelled as error:
+        _log.info("%s", error)
+        return 1
+    except MinediscError as error:
+        _log.exception("the scan failed")
+        _leave(run_dir, error)
+        return 1
+    return 0
+
+
+class _Reporter:
+    """Tells in the run folder that the worker met something nobody foresaw; the log has the details."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self._run_dir = run_dir
+
+    def __call__(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        sys.__excepthook__(kind, error, trace)
+        found = f"the scan met an error it does not know ({kind.__name__}: {str(error)[:300]})"
+        _leave(self._run_dir, MinediscError(found, remedy=f"see {self._run_dir / 'worker.log'}, then resume the run"))
+
+
+def _leave(run_dir: Path, error: MinediscError) -> None:
+    try:
+        write_json(run_dir / FAILED, {"found": error.found, "expected": error.expected, "remedy": error.remedy})
+    except MinediscError:
+        _log.exception("the reason could not be written")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
