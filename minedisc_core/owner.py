@@ -30,6 +30,8 @@ ANSWER_SECONDS = 3600
 """Longest wait for an answer: a national title register takes minutes to load and to match."""
 LARGEST_BODY = 32_000_000
 """Bytes of a request that an owner reads at most."""
+SAME_START_SECONDS = 1.0
+"""The system computes a process's start from its clock, which may be set while the process runs."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Owner:
     """Where verbs are posted; longer where the app runs under a base path."""
 
 
-class OwnerGone(Exception):  # noqa: N818 - a state that callers handle, never shown to a person
+class OwnerGone(Exception):
     """The process that had announced itself does not answer any more."""
 
 
@@ -58,7 +60,8 @@ def announce(settings: Settings, port: int, base_path: str = "") -> str:
         base_path: the app's base path, such as `minedisc-test` (streamlit's server.baseUrlPath).
     """
     prefix = f"/{base_path.strip('/')}" if base_path.strip("/") else ""
-    me = Owner(port, secrets.token_urlsafe(32), os.getpid(), _started(os.getpid()), prefix + VERB_PATH)
+    started = _started(os.getpid()) or 0.0
+    me = Owner(port, secrets.token_urlsafe(32), os.getpid(), started, prefix + VERB_PATH)
     # A temporary file is made with mode 0600, and renaming keeps it.
     write_atomically(settings.home / SERVER_FILE, json.dumps(asdict(me)).encode())
     return me.token
@@ -74,7 +77,8 @@ def withdraw(settings: Settings) -> None:
 def find_owner(settings: Settings) -> Owner | None:
     """The process that announced itself; None if there is none, or if it has died since."""
     found = _read(settings)
-    if found is None or _started(found.pid) != found.started:
+    started = _started(found.pid) if found else None
+    if found is None or started is None or abs(started - found.started) > SAME_START_SECONDS:
         return None
     return found
 

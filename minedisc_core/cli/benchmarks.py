@@ -1,0 +1,50 @@
+"""Benchmarks: figures with their goals and baselines, measured here and now."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+import typer
+
+from minedisc_core.cli.options import AsJson
+from minedisc_core.cli.output import print_json, print_table, say
+from minedisc_core.errors import UsageError
+
+BenchWord = Literal["demo", "scan", "store", "export", "tailings"]
+
+
+def bench(
+    name: Annotated[BenchWord, typer.Argument(metavar="demo|scan|store|export|tailings", show_default=False)],
+    size: Annotated[int | None, typer.Option(min=1, help="Other than the stated size (px, or rows).")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure, and compare each figure with its goal. Takes minutes."""
+    measure: Callable[..., dict[str, Any]] = getattr(
+        importlib.import_module(f"minedisc_core.bench.{name}"), f"bench_{name}"
+    )
+    found = measure(**_size_argument(measure, size))
+    if as_json:
+        print_json(found)
+        return
+    head = ("figure", "value", "unit", "goal", "holds", "compared with")
+    names = ("name", "value", "unit", "goal", "holds", "baseline")
+    print_table(head, [[figure[name] for name in names] for figure in found["figures"]])
+    machine = found["machine"]
+    say(f"{machine['processor']}, {machine['cores']} cores, load {machine['load_average']}")
+
+
+def _size_argument(measure: Callable[..., Any], size: int | None) -> dict[str, int]:
+    """The size under the name that this benchmark gives it: its first whole-number argument.
+
+    Raises:
+        UsageError: it has no size.
+    """
+    if size is None:
+        return {}
+    for parameter in inspect.signature(measure).parameters.values():
+        if isinstance(parameter.default, int) and not isinstance(parameter.default, bool):
+            return {parameter.name: size}
+    raise UsageError("this benchmark has no size", remedy="leave --size out")

@@ -1,0 +1,154 @@
+"""Making a mosaic from files, and looking at models."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from minedisc_core.cli.options import AsJson, Home, settings_of
+from minedisc_core.cli.output import clean, print_json, print_table, say
+
+if TYPE_CHECKING:
+    from minedisc_core.detection.cards import ModelCard
+    from minedisc_core.detection.models import Model
+
+LevelWord = Literal["L1C", "L2A"]
+Level = Annotated[LevelWord | None, typer.Option(help="Product level, where the files do not say it.")]
+DnOffset = Annotated[
+    int | None, typer.Option(help="Added to every DN: 1000 from processing baseline 04.00 on. Never guessed.")
+]
+Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day of the imagery, YYYY-MM-DD.")]
+
+models = typer.Typer(help="Models: the shipped ones and your own.", no_args_is_help=True)
+
+
+def mosaic(
+    sources: Annotated[
+        list[str], typer.Argument(metavar="IN...", help="Files, or a folder of band files.", show_default=False)
+    ],
+    out: Annotated[Path, typer.Option(help="GeoTIFF to write.", show_default=False)],
+    source: Annotated[Literal["files"], typer.Option(help="Where the imagery comes from.")] = "files",
+    level: Level = None,
+    dn_offset: DnOffset = None,
+    bands: Annotated[
+        str | None, typer.Option(help="Bands to keep (B2,B3,B4); default: the twelve of the level.")
+    ] = None,
+    file_bands: Annotated[str | None, typer.Option(help="Bands of a file in order, if it names none.")] = None,
+    aoi: Annotated[Path | None, typer.Option(help="Only this area: GeoJSON, KML, zipped shapefile.")] = None,
+    imagery_start: Day = None,
+    imagery_end: Day = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make one 10 m UTM mosaic of files with any grids, pixel sizes and CRS."""
+    from minedisc_core.domain import ProductLevel
+    from minedisc_core.imagery.files import build_mosaic
+    from minedisc_core.imagery.geotiff import open_mosaic
+    from minedisc_core.registers.areas import read_aoi
+
+    area = read_aoi(aoi, settings_of(home)) if aoi else None
+    say(f"{source}: building {out} ...")
+    written = build_mosaic(
+        [Path(path) for path in sources],
+        out,
+        level=ProductLevel(level) if level else None,
+        dn_offset=dn_offset,
+        bands=split_names(bands),
+        file_bands=split_names(file_bands),
+        aoi=area,
+        imagery_start=imagery_start.date() if imagery_start else None,
+        imagery_end=imagery_end.date() if imagery_end else None,
+    )
+    with open_mosaic([written]) as made:
+        facts = {
+            "path": str(written),
+            "width_px": made.grid.width_px,
+            "height_px": made.grid.height_px,
+            "bands": list(made.bands),
+            "level": made.level.value if made.level else None,
+        }
+    if as_json:
+        print_json(facts)
+        return
+    print(f"{facts['path']}: {facts['width_px']} x {facts['height_px']} px, {facts['level']}, {' '.join(made.bands)}")
+
+
+def split_names(text: str | None) -> tuple[str, ...] | None:
+    """`B2, B3` as names; None stays None."""
+    return tuple(part.strip() for part in text.split(",") if part.strip()) if text else None
+
+
+@models.command("list")
+def list_models(home: Home = None, as_json: AsJson = False) -> None:
+    """The models that can be used."""
+    from minedisc_core.detection.models import broken_models
+    from minedisc_core.detection.models import list_models as known_models
+
+    settings = settings_of(home)
+    found = known_models(settings)
+    if as_json:
+        print_json([_facts(model) for model in found])
+    else:
+        head = ("model", "level", "bands", "threshold", "impact net", "demonstration")
+        print_table(head, [_row(model) for model in found])
+    for broken in broken_models(settings):
+        say(f"{broken.name} cannot be used: {broken.problem}")
+
+
+def _row(model: Model) -> list[object]:
+    card = model.discovery
+    return [
+        model.name,
+        card.level.value,
+        " ".join(card.bands),
+        card.threshold,
+        model.impact is not None,
+        card.is_demonstration,
+    ]
+
+
+@models.command()
+def show(
+    name: Annotated[str, typer.Argument(help="Name or folder.", show_default=False)],
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """The cards of one model."""
+    from minedisc_core.detection.models import load_model
+
+    model = load_model(name, settings_of(home))
+    if as_json:
+        print_json(_facts(model))
+        return
+    print(f"{model.name} ({model.folder})")
+    for net, card in (("discovery", model.discovery), ("impact", model.impact)):
+        print(f"{net} net:" if card else f"no {net} net: sites stay of unknown class and none is hidden")
+        for line, value in _card_facts(card).items() if card else ():
+            print(f"  {line}: {_words(value)}")
+
+
+def _words(value: object) -> str:
+    if isinstance(value, dict):
+        return "; ".join(f"{clean(key)} {_words(part)}" for key, part in value.items()) or "-"
+    if isinstance(value, list):
+        return " ".join(map(_words, value)) or "-"
+    return f"{value:.4g}" if isinstance(value, float) else clean(value)
+
+
+def _facts(model: Model) -> dict[str, Any]:
+    return {
+        "name": model.name,
+        "folder": str(model.folder),
+        "discovery": _card_facts(model.discovery),
+        "impact": _card_facts(model.impact) if model.impact else None,
+    }
+
+
+def _card_facts(card: ModelCard) -> dict[str, Any]:
+    from minedisc_core.service.records import plain
+
+    facts: dict[str, Any] = plain(card)
+    return facts

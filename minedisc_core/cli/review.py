@@ -1,0 +1,185 @@
+"""From finished runs to verdicts and exports: take-in, candidates, verdict, undo, summary, export."""
+
+from __future__ import annotations
+
+import getpass
+import uuid
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from minedisc_core.cli.options import AsJson, Home, RunId, run_verb, run_verb_on_existing, settings_of
+from minedisc_core.cli.output import clean, print_json, print_table, say
+
+VerdictWord = Literal["confirmed", "rejected", "unsure"]
+ImpactWord = Literal["high", "low", "no_ore", "unknown"]
+STATUS_WORDS = "undecided, confirmed, rejected, unsure"
+REGISTER_WORDS = "registered, title_without_extraction_right, nothing_found, not_checked"
+ReasonWord = Literal[
+    "irrigation_dam",
+    "river_bank",
+    "natural_lake",
+    "bare_field",
+    "urban",
+    "road_airstrip",
+    "rock_outcrop",
+    "burn",
+    "cloud_shadow",
+    "landslide",
+    "solar_greenhouse",
+    "other",
+]
+FormatWord = Literal["csv", "kml", "kmz", "gpkg", "parquet"]
+OrderWord = Literal["score", "uncertainty", "oldest", "place"]
+Analyst = Annotated[str | None, typer.Option("--analyst", help="Who decides (default: your login name).")]
+
+
+def take_in(
+    run_dir: Annotated[Path, typer.Argument(help="Folder that `minedisc scan` wrote.", show_default=False)],
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read a finished run into the database and match it with the registers. Twice changes nothing."""
+    taken = run_verb(settings_of(home), "take_in", run_dir=str(run_dir.resolve()))
+    if as_json:
+        print_json(taken)
+        return
+    if taken["already_taken_in"]:
+        print(f"run {taken['run_id']} was taken in before: nothing changed")
+        return
+    coverage = taken["coverage"]
+    print(f"run {taken['run_id']} ({taken['state']}): {taken['new']} candidates, {taken['discarded']} of them hidden")
+    print(f"seen: {coverage['seen_km2']:,.1f} of {coverage['asked_km2']:,.1f} km2 ({coverage['fraction']:.1%})")
+    print("registers: " + (", ".join(f"{n} {word}" for word, n in taken["register_status"].items()) or "no site"))
+    if taken["carried_over"]:
+        print(f"{taken['carried_over']} verdicts carried over from the same places in the same imagery")
+
+
+def candidates(
+    home: Home = None,
+    as_json: AsJson = False,
+    run_id: RunId = None,
+    status: Annotated[list[str] | None, typer.Option(help=f"{STATUS_WORDS}; repeatable.")] = None,
+    impact: Annotated[list[str] | None, typer.Option(help="high, low, no_ore, unknown; repeatable.")] = None,
+    register_status: Annotated[list[str] | None, typer.Option(help=f"{REGISTER_WORDS}; repeatable.")] = None,
+    discarded: Annotated[bool, typer.Option("--discarded", help='Text: also those hidden as "no ore".')] = False,
+    order: Annotated[OrderWord, typer.Option(help="Which come first.")] = "score",
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many.")] = None,
+) -> None:
+    """List candidates. With --json all of them, `discarded` says which are hidden in the app."""
+    found = run_verb_on_existing(
+        settings_of(home),
+        "candidates",
+        run_id=run_id,
+        statuses=status or [],
+        impacts=impact or [],
+        register_statuses=register_status or [],
+        include_discarded=as_json or discarded,
+        order=order,
+        limit=limit,
+    )
+    if as_json:
+        print_json(found)
+        return
+    head = ("candidate", "score", "impact", "status", "register", "lon", "lat", "cells ha")
+    print_table(head, [_candidate_row(candidate) for candidate in found])
+    say(f"{len(found)} candidates" + ("" if discarded else '; hidden as "no ore": see --discarded'))
+
+
+def _candidate_row(found: dict[str, Any]) -> list[object]:
+    place = [f"{found[axis]:.5f}" for axis in ("lon", "lat")]
+    words = [found["impact"], found["status"], found["register_status"]]
+    return [found["candidate_id"], found["score"], *words, *place, f"{found['area_cells_ha']:,.1f}"]
+
+
+def verdict(
+    candidate_id: Annotated[str, typer.Argument(show_default=False)],
+    decision: Annotated[VerdictWord, typer.Argument(metavar="confirmed|rejected|unsure", show_default=False)],
+    reason: Annotated[ReasonWord | None, typer.Option(help="Why it is rejected.")] = None,
+    analyst: Analyst = None,
+    notes: Annotated[str, typer.Option(help="Anything worth keeping.")] = "",
+    impact: Annotated[ImpactWord | None, typer.Option(help="Corrected class, with a confirmation.")] = None,
+    moved: Annotated[
+        tuple[float, float] | None, typer.Option("--move-to", metavar="LON LAT", help="Where the mine really is.")
+    ] = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Decide on a candidate. A rejection needs a reason."""
+    settings = settings_of(home)
+    decided = run_verb_on_existing(
+        settings,
+        "verdict",
+        candidate_id=candidate_id,
+        verdict=decision,
+        analyst=analyst or getpass.getuser(),
+        reason=reason,
+        notes=notes,
+        impact=impact,
+        moved=moved,
+        event_id=str(uuid.uuid4()),
+    )
+    run_verb(settings, "cut_samples")
+    _print_decided(decided, as_json)
+
+
+def undo(
+    candidate_id: Annotated[str | None, typer.Argument(help="Default: your last verdict.", show_default=False)] = None,
+    analyst: Analyst = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take back your last verdict; again, the one before."""
+    arguments = {"candidate_id": candidate_id, "analyst": analyst or getpass.getuser(), "event_id": str(uuid.uuid4())}
+    undone = run_verb_on_existing(settings_of(home), "undo", **arguments)
+    if undone is None and not as_json:
+        print("nothing to undo")
+        return
+    _print_decided(undone, as_json)
+
+
+def _print_decided(candidate: dict[str, Any] | None, as_json: bool) -> None:
+    if as_json or candidate is None:
+        print_json(candidate)
+        return
+    reason = f" ({candidate['reason']})" if candidate["reason"] else ""
+    by = f" by {clean(candidate['verdict_by'])}" if candidate["verdict_by"] else ""
+    print(f"{candidate['candidate_id']}: {candidate['status']}{reason}{by}")
+
+
+def summary(home: Home = None, as_json: AsJson = False, run_id: RunId = None) -> None:
+    """The tally: km2 seen, sites, confirmed, unregistered, by impact class and protected land."""
+    found = run_verb_on_existing(settings_of(home), "summary", run_id=run_id)
+    if as_json:
+        print_json(found)
+        return
+    for name, value in found.items():
+        print(f"{name.replace('_', ' ')}: {_in_words(value)}")
+
+
+def _in_words(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{clean(name)} {_in_words(part)}" for name, part in value.items()) or "none"
+    if isinstance(value, list):
+        return "; ".join(_in_words(part) for part in value) or "none"
+    return f"{value:,.1f}" if isinstance(value, float) else clean("-" if value is None else value)
+
+
+def export(
+    file_format: Annotated[FormatWord, typer.Option("--format", help="What to write.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="File to write.", show_default=False)],
+    include_all: Annotated[bool, typer.Option("--all", help="Every candidate that is not hidden.")] = False,
+    run_id: RunId = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write confirmed candidates that no register knows."""
+    arguments = {"out": str(out.resolve()), "format": file_format, "include_all": include_all, "run_id": run_id}
+    written = run_verb_on_existing(settings_of(home), "export", **arguments)
+    if as_json:
+        print_json(written)
+        return
+    print(f"{written['path']}: {written['rows']} candidates")
+    for word, count in written["by_register_status"].items():
+        print(f"  {word}: {count}")

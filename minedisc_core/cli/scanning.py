@@ -1,0 +1,163 @@
+"""The scan: from a mosaic to a run folder, with progress, cancel and resume."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from minedisc_core.cli.imagery import Day, DnOffset, Level, split_names
+from minedisc_core.cli.options import FAILED, AsJson, Home, settings_of
+from minedisc_core.cli.output import print_json, progress_bar, say
+
+if TYPE_CHECKING:
+    from minedisc_core.domain import RunSummary
+    from minedisc_core.jobs import ScanRequest
+    from minedisc_core.settings import Settings
+
+CANCEL = "cancel"
+"""File in a run folder that asks its scan to stop (`runs.CANCEL`; not imported, as start-up stays light)."""
+CANCEL_SECONDS = 2.0
+"""A scan that was told to stop and does not is ended after this time; its finished tiles are kept."""
+
+
+class SeveralMosaics(typer.core.TyperCommand):
+    """Lets one --mosaic take several files: `--mosaic A B` is `--mosaic A --mosaic B`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Repeat the option before each of its further values."""
+        return super().parse_args(ctx, list(spread(args, "--mosaic")))
+
+
+def spread(words: Sequence[str], option: str) -> Iterator[str]:
+    """Words of a command line with `option` repeated before each of its values.
+
+    A word belongs to the option until the next word that starts with `-`.
+    """
+    collecting, first = False, False
+    for word in words:
+        if word.startswith("-") and len(word) > 1:
+            collecting = word == option or word.startswith(f"{option}=")
+            first = word == option
+        elif collecting:
+            if not first:
+                yield option
+            first = False
+        yield word
+
+
+def scan(
+    mosaic: Annotated[list[str], typer.Option(help="GeoTIFF or VRT; several may follow.", show_default=False)],
+    model: Annotated[str, typer.Option(help="Name or folder; see `minedisc models list`.", show_default=False)],
+    run: Annotated[Path, typer.Option(help="Folder for the run.", show_default=False)],
+    aoi: Annotated[Path | None, typer.Option(help="Area: GeoJSON, KML, zipped shapefile.")] = None,
+    threshold: Annotated[float | None, typer.Option(min=0, max=1, help="Default: the model card's.")] = None,
+    isolated_threshold: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Ask isolated single-cell hits for this score (off).")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where an earlier scan stopped.")] = False,
+    level: Level = None,
+    bands: Annotated[str | None, typer.Option(help="Bands of the file in order (B2,B3,B4), if it names none.")] = None,
+    dn_offset: DnOffset = None,
+    imagery_start: Day = None,
+    imagery_end: Day = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Scan a mosaic for mines and tailings dams. The run folder is read with `minedisc take-in`."""
+    settings = settings_of(home)
+    request = build_request(
+        settings,
+        aoi,
+        mosaic=tuple(mosaic),
+        model=model,
+        threshold=threshold,
+        isolated_threshold=isolated_threshold,
+        bands=split_names(bands),
+        dn_offset=dn_offset,
+        level=level,
+        imagery_start=imagery_start.date() if imagery_start else None,
+        imagery_end=imagery_end.date() if imagery_end else None,
+    )
+    folder = run.resolve()
+    summary = run_to_end(request, folder, settings, resume=resume)
+    tell(summary, folder, as_json)
+
+
+def build_request(settings: Settings, aoi: Path | None, **choices: Any) -> ScanRequest:
+    """The request that the options describe; the area is read from its file.
+
+    Raises:
+        RegisterError: the file of the area cannot be read.
+    """
+    from shapely.geometry import mapping
+
+    from minedisc_core.domain import ProductLevel
+    from minedisc_core.jobs import ScanRequest
+    from minedisc_core.registers.areas import read_aoi
+
+    area = mapping(read_aoi(aoi, settings)) if aoi else None
+    level = ProductLevel(choices.pop("level")) if choices["level"] else choices.pop("level")
+    return ScanRequest(aoi=area, level=level, **choices)
+
+
+def run_to_end(request: ScanRequest, run_dir: Path, settings: Settings, *, resume: bool) -> RunSummary:
+    """Scan in this process, with progress on stderr; Ctrl-C stops it within two seconds.
+
+    Raises:
+        Cancelled: Ctrl-C; the finished tiles are kept.
+        MinediscError: the request cannot be met.
+    """
+    from minedisc_core.jobs import run_scan
+
+    with stopping_on_signals(run_dir), progress_bar("scan") as show:
+        return run_scan(request, run_dir, resume=resume, on_progress=show, settings=settings)
+
+
+@contextmanager
+def stopping_on_signals(run_dir: Path) -> Iterator[None]:
+    """On Ctrl-C and SIGTERM ask the scan to stop, and end the process if it has not after `CANCEL_SECONDS`."""
+    ends: list[threading.Timer] = []
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        run_dir.mkdir(parents=True, exist_ok=True)
+        (run_dir / CANCEL).touch()
+        say(f"stopping: finished tiles are kept in {shlex.quote(str(run_dir))}; the same command with --resume goes on")
+        ends.append(threading.Timer(CANCEL_SECONDS, os._exit, [FAILED]))
+        ends[-1].daemon = True
+        ends[-1].start()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for end in ends:
+            end.cancel()
+
+
+def tell(summary: RunSummary, run_dir: Path, as_json: bool) -> None:
+    """Print what the scan found; a run that is not complete fails, with its reasons."""
+    from minedisc_core.domain import RunState
+    from minedisc_core.service.records import plain
+
+    coverage = summary.coverage
+    if as_json:
+        print_json(plain(summary) | {"run_dir": str(run_dir), "fraction": coverage.fraction})
+    else:
+        print(f"run {summary.run_id}: {summary.state.value} after {summary.seconds:,.0f} s, in {run_dir}")
+        print(f"seen: {coverage.seen_km2:,.1f} of {coverage.asked_km2:,.1f} km2 ({coverage.fraction:.1%})")
+        print(f'sites: {summary.sites}, {summary.discarded} of them hidden as "no ore"')
+    for problem in summary.problems:
+        say(problem)
+    if summary.state is not RunState.COMPLETE:
+        raise typer.Exit(FAILED)
