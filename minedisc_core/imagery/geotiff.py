@@ -18,10 +18,12 @@ from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS
 from rasterio.windows import Window
+from shapely.geometry.base import BaseGeometry
 
 from minedisc_core.domain import ProductLevel
 from minedisc_core.errors import ImageryError
 from minedisc_core.grid import PixelWindow, RasterGrid, geodesic_distance_m
+from minedisc_core.imagery.bands import ALL_BANDS, L1C_BANDS, L2A_BANDS
 from minedisc_core.imagery.raster_file import (
     TAG_END,
     TAG_LEVEL,
@@ -33,7 +35,7 @@ from minedisc_core.imagery.raster_file import (
 )
 from minedisc_core.imagery.writing import write_mosaic
 
-__all__ = ["Mosaic", "check_bands", "open_mosaic", "pixel_size_m", "write_mosaic"]
+__all__ = ["Mosaic", "check_aoi", "check_bands", "open_mosaic", "pixel_size_m", "write_mosaic"]
 
 PIXEL_SIZE_M = (8.0, 12.0)
 """The nets were trained on 10 m pixels: sides outside this range are refused."""
@@ -193,13 +195,30 @@ def open_mosaic(
     if not paths:
         raise ImageryError("no file given", "one or more GeoTIFF or VRT files")
     files = [describe_file(path, bands, dn_offset) for path in paths]
+    remedy = mosaic_call(paths, files, level, bands, dn_offset)
     for file in files:
-        _check_pixels(file, paths)
+        _check_pixels(file, remedy)
         _check_same_bands(file, files[0])
-    parts, grid = _assemble(files, paths)
+    parts, grid = _assemble(files, remedy)
     start = imagery_start or min(_tagged_dates(files, TAG_START), default=None)
     end = imagery_end or max(_tagged_dates(files, TAG_END), default=None)
     return Mosaic(parts, grid, _level(files, level), (start, end))
+
+
+def check_aoi(mosaic: Mosaic, aoi: BaseGeometry) -> None:
+    """Check that an area of interest (EPSG:4326) meets the mosaic.
+
+    Raises:
+        ImageryError: it lies outside.
+    """
+    if not mosaic.grid.footprint.intersects(aoi):
+        west, south, east, north = (round(v, 4) for v in mosaic.grid.footprint.bounds)
+        asked = ", ".join(f"{value:.4f}" for value in aoi.bounds)
+        raise ImageryError(
+            f"the area asked for ({asked}) lies outside the mosaic",
+            f"an area within longitudes {west} to {east}, latitudes {south} to {north}",
+            "draw another area, or choose another mosaic",
+        )
 
 
 def check_bands(mosaic: Mosaic, bands: Sequence[str], level: ProductLevel) -> None:
@@ -245,26 +264,36 @@ def pixel_size_m(grid: RasterGrid) -> tuple[float, float]:
     return geodesic_distance_m(*here, *below), geodesic_distance_m(*here, *right)
 
 
-def mosaic_call(paths: Sequence[str | Path]) -> str:
-    """The command that makes these files one UTM mosaic of 10 m pixels."""
-    names = [shlex.quote(str(path)) for path in paths]
-    listed = " ".join(names if len(names) <= 4 else [*names[:3], "..."])
-    return f"minedisc mosaic --source files {listed} --out mosaic_10m.tif"
+def mosaic_call(
+    paths: Sequence[str | Path],
+    files: Sequence[RasterFile],
+    level: ProductLevel | None = None,
+    bands: Sequence[str] | None = None,
+    dn_offset: int | None = None,
+) -> str:
+    """The command that makes these files one UTM mosaic of 10 m pixels, with all that was stated of them."""
+    held = {name for file in files for name in file.bands if name}
+    known = level or _level(files, None)
+    twelve = {ProductLevel.L1C: L1C_BANDS, ProductLevel.L2A: L2A_BANDS}.get(known) if known else None
+    words = ["minedisc", "mosaic", "--source", "files", *map(str, paths)]
+    words += [] if twelve and held >= set(twelve) else ["--bands", ",".join(sorted(held, key=ALL_BANDS.index))]
+    words += ["--file-bands", ",".join(bands)] if bands else []
+    words += ["--level", str(level)] if level else []
+    words += ["--dn-offset", str(dn_offset)] if dn_offset is not None else []
+    return shlex.join([*words, "--out", "mosaic_10m.tif"])
 
 
-def _check_pixels(file: RasterFile, paths: Sequence[str | Path]) -> None:
+def _check_pixels(file: RasterFile, remedy: str) -> None:
     a, b, _, d, e, _ = file.transform[:6]
     if abs(b) + abs(d) > 1e-6 * (abs(a) + abs(e)) or a <= 0 or e >= 0:
-        raise ImageryError(
-            f"{file.path} is rotated or mirrored", "rows from north to south", f"warp it: {mosaic_call(paths)}"
-        )
+        raise ImageryError(f"{file.path} is rotated or mirrored", "rows from north to south", f"warp it: {remedy}")
     height, width = pixel_size_m(_grid(file))
     low, high = PIXEL_SIZE_M
     if not (low <= height <= high and low <= width <= high):
         raise ImageryError(
             f"{file.path} has pixels of {height:.2f} x {width:.2f} m",
             f"{low:.0f} to {high:.0f} m, the size the nets were trained on",
-            f"warp it to 10 m: {mosaic_call(paths)}",
+            f"warp it to 10 m: {remedy}",
         )
 
 
@@ -278,13 +307,13 @@ def _check_same_bands(file: RasterFile, first: RasterFile) -> None:
         raise ImageryError(
             f"{file.path} and {first.path} do not hold the same bands: {', '.join(sorted(mine ^ others))} in one only",
             "tiles of one raster, each with all bands",
-            f"join them first: {mosaic_call([first.path, file.path])}",
+            "export all tiles with the same bands",
         )
 
 
-def _assemble(files: Sequence[RasterFile], paths: Sequence[str | Path]) -> tuple[list[_Part], RasterGrid]:
+def _assemble(files: Sequence[RasterFile], remedy: str) -> tuple[list[_Part], RasterGrid]:
     first = files[0]
-    places = [_place(file, first, paths) for file in files]
+    places = [_place(file, first, remedy) for file in files]
     top, left = min(row for row, _ in places), min(col for _, col in places)
     parts = [_Part(f, row - top, col - left) for f, (row, col) in zip(files, places, strict=True)]
     for index, part in enumerate(parts):
@@ -294,19 +323,19 @@ def _assemble(files: Sequence[RasterFile], paths: Sequence[str | Path]) -> tuple
                 raise ImageryError(
                     f"{other.file.path} and {part.file.path} overlap",
                     "tiles that lie side by side",
-                    f"join them first: {mosaic_call(paths)}",
+                    f"join them first: {remedy}",
                 )
     height = max(part.row + part.file.height_px for part in parts)
     width = max(part.col + part.file.width_px for part in parts)
-    return parts, RasterGrid(height, width, first.transform * Affine.translation(left, top), first.crs)
+    return parts, RasterGrid(height, width, first.transform @ Affine.translation(left, top), first.crs)
 
 
-def _place(file: RasterFile, first: RasterFile, paths: Sequence[str | Path]) -> tuple[int, int]:
+def _place(file: RasterFile, first: RasterFile, remedy: str) -> tuple[int, int]:
     """Row and column of a file's first pixel on the first file's pixel grid."""
     if file is first:
         return 0, 0
     same_crs = file.crs == first.crs or CRS.from_user_input(file.crs) == CRS.from_user_input(first.crs)
-    col, row = ~first.transform * (file.transform.c, file.transform.f)
+    col, row = ~first.transform @ (file.transform.c, file.transform.f)
     drift = max(
         abs(file.transform.a / first.transform.a - 1) * file.width_px,
         abs(file.transform.e / first.transform.e - 1) * file.height_px,
@@ -317,7 +346,7 @@ def _place(file: RasterFile, first: RasterFile, paths: Sequence[str | Path]) -> 
         raise ImageryError(
             f"{file.path} does not lie on the pixel grid of {first.path}",
             "tiles of one raster: same CRS, pixel size and alignment",
-            f"warp them to one grid: {mosaic_call(paths)}",
+            f"warp them to one grid: {remedy}",
         )
     return round(row), round(col)
 

@@ -183,7 +183,7 @@ def _band_names(dataset: rasterio.DatasetReader, bands: Sequence[str] | None) ->
         raise ImageryError(
             f"none of the {dataset.count} bands of {dataset.name} is named",
             "descriptions such as B2, B02 or blue",
-            "give the names in the file's order, for example --bands B2,B3,B4",
+            "give the names in the file's order, B2,B3,B4 for example (scan: --bands, mosaic: --file-bands)",
         )
     twice = sorted({name for name in named if named.count(name) > 1})
     if twice:

@@ -6,6 +6,7 @@ from datetime import date
 import numpy as np
 import pytest
 import rasterio
+import shapely
 from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,7 +15,7 @@ from minedisc_core.domain import ProductLevel
 from minedisc_core.errors import ImageryError
 from minedisc_core.grid import PixelWindow, RasterGrid
 from minedisc_core.imagery.bands import L1C_BANDS, L2A_BANDS
-from minedisc_core.imagery.geotiff import check_bands, open_mosaic, pixel_size_m, write_mosaic
+from minedisc_core.imagery.geotiff import check_aoi, check_bands, open_mosaic, pixel_size_m, write_mosaic
 
 UTM = Affine(10, 0, 600_000, 0, -10, 7_800_000)
 RGB = ("B2", "B3", "B4")
@@ -76,7 +77,7 @@ def test_any_window_of_any_cut_into_tiles_reads_as_from_one_raster_with_zeros_ou
     paths = []
     for rows in (slice(0, cut_row), slice(cut_row, 40)):
         for cols in (slice(0, cut_col), slice(cut_col, 60)):
-            moved = UTM * Affine.translation(cols.start, rows.start)
+            moved = UTM @ Affine.translation(cols.start, rows.start)
             paths.append(save(folder / f"{len(paths)}.tif", array[rows, cols], transform=moved))
     shuffled = data.draw(st.permutations(paths))
     row, col = data.draw(st.integers(-20, 50)), data.draw(st.integers(-20, 70))
@@ -209,10 +210,27 @@ def test_a_wrong_pixel_size_names_the_call_that_warps_to_10_m(tmp_path, size_m):
     with pytest.raises(ImageryError) as caught:
         open_mosaic([path])
     assert f"{size_m:.2f}"[:3] in caught.value.found
-    assert f"minedisc mosaic --source files '{path}' --out mosaic_10m.tif" in caught.value.remedy
+    assert f"minedisc mosaic --source files '{path}' --bands B2,B3,B4 --out mosaic_10m.tif" in caught.value.remedy
 
 
-@pytest.mark.parametrize("transform", [UTM * Affine.rotation(10), Affine(10, 0, 6e5, 0, 10, 7.8e6)])
+def test_the_named_call_repeats_all_that_was_stated_of_the_file(tmp_path):
+    path = save(tmp_path / "m.tif", numbered(9, 9, 12), names=[""] * 12, transform=Affine(20, 0, 6e5, 0, -20, 7.8e6))
+    with pytest.raises(ImageryError) as caught:
+        open_mosaic([path], level=ProductLevel.L2A, bands=L2A_BANDS, dn_offset=1000)
+    words = f"--file-bands {','.join(L2A_BANDS)} --level L2A --dn-offset 1000 --out mosaic_10m.tif"
+    assert f"minedisc mosaic --source files {path} {words}" in caught.value.remedy
+
+
+def test_an_area_outside_the_mosaic_is_refused_with_both_extents(tmp_path):
+    with open_mosaic([save(tmp_path / "m.tif", numbered(100, 100))]) as mosaic:
+        west, south, _, _ = mosaic.grid.footprint.bounds
+        check_aoi(mosaic, shapely.box(west, south, west + 1, south + 1))
+        with pytest.raises(ImageryError, match=r"\(10\.0000, 20\.0000, 11\.0000, 21\.0000\) lies outside") as caught:
+            check_aoi(mosaic, shapely.box(10, 20, 11, 21))
+    assert str(round(west, 4)) in caught.value.expected
+
+
+@pytest.mark.parametrize("transform", [UTM @ Affine.rotation(10), Affine(10, 0, 6e5, 0, 10, 7.8e6)])
 def test_a_rotated_or_mirrored_raster_is_refused_with_the_call_that_warps_it(tmp_path, transform):
     path = save(tmp_path / "m.tif", numbered(30, 30), transform=transform)
     with pytest.raises(ImageryError, match=r"rotated or mirrored.*minedisc mosaic --source files"):
@@ -221,7 +239,7 @@ def test_a_rotated_or_mirrored_raster_is_refused_with_the_call_that_warps_it(tmp
 
 def test_tiles_that_overlap_name_the_call_that_joins_them(tmp_path):
     paths = [save(tmp_path / "a.tif", numbered(30, 30))]
-    paths.append(save(tmp_path / "b.tif", numbered(30, 30), transform=UTM * Affine.translation(29, 0)))
+    paths.append(save(tmp_path / "b.tif", numbered(30, 30), transform=UTM @ Affine.translation(29, 0)))
     with pytest.raises(ImageryError, match=r"a.tif and .*b.tif overlap.*minedisc mosaic --source files"):
         open_mosaic(paths)
     with pytest.raises(ImageryError, match="overlap"):
@@ -231,9 +249,9 @@ def test_tiles_that_overlap_name_the_call_that_joins_them(tmp_path):
 @pytest.mark.parametrize(
     "other",
     [
-        {"transform": UTM * Affine.translation(30.5, 0)},
+        {"transform": UTM @ Affine.translation(30.5, 0)},
         {"transform": Affine(10.1, 0, 600_300, 0, -10.1, 7_800_000)},
-        {"crs": "EPSG:32722", "transform": UTM * Affine.translation(30, 0)},
+        {"crs": "EPSG:32722", "transform": UTM @ Affine.translation(30, 0)},
     ],
 )
 def test_tiles_of_another_grid_name_the_call_that_warps_them(tmp_path, other):
@@ -244,7 +262,7 @@ def test_tiles_of_another_grid_name_the_call_that_warps_them(tmp_path, other):
 
 def test_tiles_with_different_bands_are_refused(tmp_path):
     paths = [save(tmp_path / "a.tif", numbered(30, 30))]
-    moved = UTM * Affine.translation(30, 0)
+    moved = UTM @ Affine.translation(30, 0)
     paths.append(save(tmp_path / "b.tif", numbered(30, 30), transform=moved, names=("B2", "B3", "B8")))
     with pytest.raises(ImageryError, match="do not hold the same bands: B4, B8"):
         open_mosaic(paths)
