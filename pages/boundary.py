@@ -1,0 +1,42 @@
+"""What a person sees when something fails; details go to the log only. `main.py` and `app.py` call it."""
+
+from __future__ import annotations
+
+import logging
+from uuid import uuid4
+
+import streamlit as st
+
+from minedisc_core.errors import MinediscError
+
+LOG = logging.getLogger("minedisc.pages")
+
+
+def explain(error: Exception) -> bool:
+    """Show an error in words; True, so that Streamlit shows nothing of its own."""
+    if isinstance(error, MinediscError):
+        LOG.warning("%s: %s", type(error).__name__, error)
+        _show(error)
+        return True
+    name = uuid4().hex[:8]
+    LOG.error("error %s", name, exc_info=error)
+    st.error(
+        f"Something went wrong here that minedisc did not foresee. Nothing that was saved is lost. "
+        f"Reload the page; if it happens again, look for **error {name}** in the log file.",
+        icon=":material/error:",
+    )
+    return True
+
+
+def _show(error: MinediscError) -> None:
+    lines = [f"**{plain(error.found)}**"]
+    if error.expected:
+        lines.append(f"Expected: {plain(error.expected)}")
+    if error.remedy:
+        lines.append(f"What to do: {plain(error.remedy)}")
+    st.error("  \n".join(lines), icon=":material/error:")
+
+
+def plain(text: str) -> str:
+    """Text that Markdown shows as it is: file names and register names hold its special characters."""
+    return "".join(f"\\{c}" if c in "\\`*_{}[]<>#|~$:" else c for c in text).replace("\n", " ")

@@ -1,0 +1,5 @@
+"""Placeholder while this page is being built."""
+
+from pages import frame
+
+frame.heading("Exports", "...")

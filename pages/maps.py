@@ -1,0 +1,157 @@
+"""The leafmap maps: the mosaic's own map tiles, its scores and, if switched on, another host's map."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from pages import shared
+
+KINDS = {"true_colour": "True colour", "swir": "SWIR false colour"}
+"""Map-tile pyramids that a run leaves, with their names on the map."""
+BASEMAPS = {
+    "Esri World Imagery": (
+        "https://server.arcgisonline.com/ArcGIS/rest/services/World_Imagery/MapServer/tile/{z}/{y}/{x}",
+        "server.arcgisonline.com",
+        "Esri, Maxar, Earthstar Geographics",
+        18,
+    ),
+    "OpenStreetMap": (
+        "https://tile.openstreetmap.org/{z}/{x}/{y}.png",
+        "tile.openstreetmap.org",
+        "© OpenStreetMap contributors",
+        19,
+    ),
+}
+"""Maps of other hosts, used only when switched on: address, host, credit, largest zoom."""
+PICTURES_MAX = 4
+"""Mosaics on one map at most."""
+
+Box = tuple[float, float, float, float]
+"""West, south, east, north in degrees."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A mosaic that can be shown as map tiles."""
+
+    name: str
+    """Run id, or the name of a preview."""
+    label: str
+    bounds: Box
+    max_zoom: int
+    kinds: tuple[str, ...]
+    credit: str
+    score_bounds: Box | None
+    """Where the run's scores lie; None if it has none."""
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """Latitude and longitude of the middle, as Leaflet wants them."""
+        west, south, east, north = self.bounds
+        return (south + north) / 2, (west + east) / 2
+
+
+def picture(name: str, label: str, credit: str) -> Picture | None:
+    """The picture of a run or preview; None where its pyramids are missing."""
+    readers = {kind: reader for kind in KINDS if (reader := shared.tile_reader(name, kind))}
+    if not readers:
+        return None
+    first = next(iter(readers.values()))
+    overlay = shared.score_overlay(name)
+    return Picture(
+        name, label, first.bounds, first.max_zoom, tuple(readers), credit, overlay.bounds if overlay else None
+    )
+
+
+def base(pictures: Sequence[Picture], basemap: str | None = None, zoom: int = 11) -> Any:
+    """A leafmap map of mosaics: one mosaic's kinds are base layers, several mosaics lie above each other."""
+    import leafmap.foliumap as leafmap  # slow the first time: the app imports it in a thread at its start
+
+    centre = pictures[0].centre if pictures else (-15.0, -52.0)
+    made = leafmap.Map(
+        center=list(centre),
+        zoom=zoom if pictures else 4,
+        tiles=None,
+        fullscreen_control=False,
+        layers_control=False,
+        max_zoom=19,
+        font_size="0.75rem",
+    )
+    _use_own_scripts(made)
+    if basemap:
+        _add_basemap(made, basemap)
+    for picture in pictures[:PICTURES_MAX]:
+        _add_tiles(made, picture, alone=len(pictures) == 1, shown=not basemap)
+        _add_scores(made, picture, alone=len(pictures) == 1)
+    return made
+
+
+def layer_control() -> Any:
+    """The switch for all layers, closed until the mouse is over it."""
+    import folium
+
+    return folium.LayerControl(collapsed=True)
+
+
+def _use_own_scripts(made: Any) -> None:
+    """Leaflet from this app instead of a CDN; jquery, bootstrap and icon fonts are not needed."""
+    made.default_js = [("leaflet", shared.vendored("leaflet/leaflet.js", made.default_js[0][1]))]
+    made.default_css = [("leaflet_css", shared.vendored("leaflet/leaflet.css", made.default_css[0][1]))]
+
+
+def _add_tiles(made: Any, picture: Picture, alone: bool, shown: bool) -> None:
+    import folium
+
+    west, south, east, north = picture.bounds
+    for kind in picture.kinds if alone else picture.kinds[:1]:
+        folium.TileLayer(
+            tiles=shared.signed_address(f"tiles/{picture.name}/{kind}/{{z}}/{{x}}/{{y}}", f"tiles:{picture.name}"),
+            name=KINDS[kind] if alone else f"{KINDS[kind]}: {picture.label}",
+            attr=picture.credit,
+            overlay=not alone,
+            show=shown and kind == picture.kinds[0],
+            max_zoom=19,
+            max_native_zoom=picture.max_zoom,
+            bounds=[[south, west], [north, east]],
+        ).add_to(made)
+
+
+def _add_scores(made: Any, picture: Picture, alone: bool) -> None:
+    import folium
+
+    if picture.score_bounds is None:
+        return
+    west, south, east, north = picture.score_bounds
+    overlay = folium.raster_layers.ImageOverlay(
+        image="data:,",  # folium would open a local address as a file
+        bounds=[[south, west], [north, east]],
+        name="Scores" if alone else f"Scores: {picture.label}",
+        opacity=0.7,
+        show=False,
+        pixelated=True,
+    )
+    overlay.url = shared.signed_address(f"scores/{picture.name}", f"tiles:{picture.name}")
+    overlay.add_to(made)
+
+
+def _add_basemap(made: Any, basemap: str) -> None:
+    import folium
+
+    address, _, credit, max_zoom = BASEMAPS[basemap]
+    folium.TileLayer(address, name=basemap, attr=credit, max_zoom=19, max_native_zoom=max_zoom).add_to(made)
+
+
+def basemap_choice(key: str) -> str | None:
+    """A switch for maps of other hosts: off by default, the host named beside it."""
+    labels = {None: "None"} | {name: f"{name} ({host})" for name, (_, host, _, _) in BASEMAPS.items()}
+    return st.selectbox(
+        "Base map from the internet",
+        list(labels),
+        format_func=labels.get,
+        key=key,
+        help="Off by default. When you choose one, your browser asks the named host for its map.",
+    )
