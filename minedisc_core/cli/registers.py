@@ -22,27 +22,21 @@ def add(
     file: Annotated[Path, typer.Argument(help="CSV, GeoJSON, GeoPackage, shapefile or zip.", show_default=False)],
     home: Home = None,
     as_of: Annotated[str | None, typer.Option(help="Date the register is from, YYYY-MM-DD (default: today).")] = None,
-    coverage: Annotated[str | None, typer.Option(help="What it covers: states (MG,PA) or everywhere.")] = None,
-    coverage_file: Annotated[Path | None, typer.Option(help="What it covers: a polygon file.")] = None,
+    coverage: Annotated[
+        str | None, typer.Option(help="What it covers: BR, states (MG,PA), everywhere or a polygon file.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Load a register file as a dated snapshot and match every candidate again."""
-    settings = settings_of(home)
-    polygon = None
-    if coverage_file:
-        from shapely.geometry import mapping
-
-        from minedisc_core.registers.areas import read_aoi
-
-        polygon = mapping(read_aoi(coverage_file, settings))
+    if coverage and Path(coverage).is_file():
+        coverage = str(Path(coverage).resolve())
     added = run_verb(
-        settings,
+        settings_of(home),
         "registers_add",
         kind=kind,
         path=str(file.resolve()),
         as_of=as_of,
         coverage=coverage,
-        coverage_polygon=polygon,
     )
     if as_json:
         print_json(added)
