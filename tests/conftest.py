@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,9 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from numpy.typing import NDArray
 
+from minedisc_core.domain import Coverage, Impact, ImpactProbabilities, ProductLevel, RunState, RunSummary, Site
+from minedisc_core.grid import square_around
+from minedisc_core.runs import REQUEST, write_json, write_sites, write_summary
 from minedisc_core.settings import PROJECT_ROOT, Settings, load_settings
 
 TRIAL_VARIABLE = "MINEDISC_TRIAL_DATA"
@@ -82,6 +86,66 @@ def settings(tmp_path: Path) -> Settings:
     home = tmp_path / "home"
     home.mkdir()
     return load_settings({}, home)
+
+
+@pytest.fixture
+def make_site() -> Callable[..., Site]:
+    """A site by its number: `make_site(3, lon=-43.9, impact=Impact.LOW)`; a 270 m square around lon, lat."""
+
+    def make(number: int = 1, run_id: str = "20260101-000000-abcd", **changes: object) -> Site:
+        lon, lat = float(str(changes.get("lon", -44 + number / 50))), float(str(changes.get("lat", -20.0)))
+        known: dict[str, object] = {
+            "site_id": f"{run_id}-{number:04}",
+            "polygon": square_around(lon, lat, 270),
+            "lon": lon,
+            "lat": lat,
+            "peak_lon": lon,
+            "peak_lat": lat,
+            "peak_row_px": 127,
+            "peak_col_px": 100 + 27 * number,
+            "score": 1 - number / 100,
+            "mean_score": 0.8,
+            "cells": 1,
+            "area_cells_ha": 7.29,
+            "impact": Impact.HIGH,
+            "impact_probabilities": ImpactProbabilities(0.7, 0.2, 0.1),
+            "discarded": False,
+        }
+        return Site(**(known | changes))  # type: ignore[arg-type]  # a dict of mixed values by design
+
+    return make
+
+
+@pytest.fixture
+def write_run(tmp_path: Path) -> Callable[..., Path]:
+    """Write the folder of a finished run: `write_run(sites, run_id=..., state=..., ...)`; its path."""
+
+    def write(sites: Sequence[Site], run_id: str = "20260101-000000-abcd", **changes: object) -> Path:
+        known: dict[str, object] = {
+            "run_id": run_id,
+            "state": RunState.COMPLETE,
+            "model": "demo-l1c",
+            "level": ProductLevel.L1C,
+            "threshold": 0.6,
+            "mosaic": (str(tmp_path / "mosaic.tif"),),
+            "imagery_start": date(2019, 1, 1),
+            "imagery_end": date(2019, 12, 31),
+            "source": "generated",
+            "coverage": Coverage(10.0, 9.0, 137, 123, 14, 0, 0),
+            "sites": len(sites),
+            "discarded": sum(site.discarded for site in sites),
+            "seconds": 1.5,
+            "finished_at_utc": datetime(2026, 1, 1, 0, 5),
+        }
+        folder = tmp_path / "runs" / run_id
+        folder.mkdir(parents=True)
+        write_json(folder / REQUEST, {"run_id": run_id, "mosaic_identity": "0" * 64})
+        write_sites(folder, sites)
+        summary = RunSummary(**(known | changes))  # type: ignore[arg-type]  # a dict of mixed values by design
+        write_summary(folder, summary)
+        return folder
+
+    return write
 
 
 @pytest.fixture

@@ -83,10 +83,11 @@ def load_registers(settings: Settings, area: DemoArea) -> None:
     from shapely.geometry import mapping
 
     from minedisc_core.imagery.geotiff import open_mosaic
+    from minedisc_core.service import registers_list
 
     with open_mosaic([area.mosaic]) as mosaic:
         covered = mapping(mosaic.grid.footprint)
-    before = run_verb(settings, "registers_list")
+    before = registers_list(None, settings)
     for kind, path in (("sigbm", area.sigbm), ("sigmine", area.sigmine), ("lands", area.land)):
         added = run_verb(settings, "registers_add", kind=kind, path=str(path), coverage_polygon=covered)
         new = added["snapshot"]

@@ -49,7 +49,7 @@ def _print_added(added: dict[str, Any]) -> None:
     print(f"{snapshot['snapshot_id']}: {snapshot['rows']} rows of {clean(snapshot['name'])}, as of {snapshot['as_of']}")
     print(f"covers: {snapshot['coverage']}")
     for problem in added["problems"][:PROBLEMS_SHOWN]:
-        print(f"  line {problem['line']} left out: {clean(problem['reason'])}")
+        print(f"  line {problem['line']}{' left out' if problem['left_out'] else ''}: {clean(problem['reason'])}")
     if len(added["problems"]) > PROBLEMS_SHOWN:
         print(f"  ... and {len(added['problems']) - PROBLEMS_SHOWN} more: --json lists all")
     _print_changes(added["changes"])
@@ -68,7 +68,9 @@ def list_snapshots(
     as_json: AsJson = False,
 ) -> None:
     """The loaded snapshots."""
-    found = run_verb(settings_of(home), "registers_list", include_retired=retired)
+    from minedisc_core.service import registers_list
+
+    found = registers_list(None, settings_of(home), include_retired=retired)  # files only: no database is needed
     if as_json:
         print_json(found)
         return

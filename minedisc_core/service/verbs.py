@@ -196,8 +196,8 @@ def registers_add(
     return {"snapshot": plain(snapshot), "problems": plain(table.problems), "changes": changes}
 
 
-def registers_list(_store: Store, settings: Settings, include_retired: bool = False) -> list[dict[str, Any]]:
-    """The loaded snapshots."""
+def registers_list(_store: Store | None, settings: Settings, include_retired: bool = False) -> list[dict[str, Any]]:
+    """The loaded snapshots; they are files, so no store is needed."""
     return [plain(snapshot) for snapshot in snapshots.list_snapshots(settings, include_retired)]
 
 
