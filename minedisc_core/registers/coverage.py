@@ -109,7 +109,7 @@ def covered(places: Sequence[BaseGeometry], stated: Sequence[StatedCoverage]) ->
     codes = {code for coverage in stated for code in _codes(coverage.text)}
     if codes:
         rest = np.flatnonzero(~inside)
-        inside[rest] = [bool(states) and states <= codes for states in possible_states(array[rest])]
+        inside[rest] = [bool(states) and states <= codes for states in possible_states(list(array[rest]))]
     return inside
 
 

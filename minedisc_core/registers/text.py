@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 _MISSING = frozenset(("", "nao informado", "nao informada", "sem informacao", "n a", "na", "nan", "null", "none", "nd"))
 _PERSONAL_NAME = re.compile(r"\b(cpf|cnpj|cpfcnpj|cnpjcpf|cpf cnpj|rg)\b|cpf|cnpj")
@@ -69,14 +71,11 @@ def clean(text: str) -> str:
     return " ".join(_PERSONAL_NUMBER.sub("", line).split()) if _PERSONAL_NUMBER.search(line) else line
 
 
-def each_once(values: Iterable[str], function: Callable[[str], str]) -> list[str]:
+def each_once(values: NDArray[np.object_], function: Callable[[str], str]) -> NDArray[np.object_]:
     """`function` of every text, called once per distinct text."""
-    known: dict[str, str] = {}
-    given = []
-    for value in values:
-        if value not in known:
-            known[value] = function(value)
-        given.append(known[value])
+    codes, distinct = pd.factorize(values)
+    made = np.array([function(str(text)) for text in distinct], dtype=object)
+    given: NDArray[np.object_] = made[codes]
     return given
 
 
@@ -98,7 +97,7 @@ def column_texts(texts: pd.DataFrame, column: str | None) -> list[str]:
     """Cleaned text of a column; '' in every row where the file has no such column."""
     if column is None:
         return [""] * len(texts)
-    return each_once(texts[column].tolist(), clean)
+    return list(each_once(texts[column].to_numpy(dtype=object), clean))
 
 
 def shown(text: str) -> str:

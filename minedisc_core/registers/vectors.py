@@ -114,7 +114,8 @@ def read_vector_rows(layer: VectorLayer, columns: Iterable[str]) -> RawRows:
     encoding = _encoding(layer.path)
     frame = _read(layer, wanted, encoding)
     geometry = _in_lonlat(frame, layer.shown)
-    texts = pd.DataFrame({column: _as_texts(frame[column], encoding) for column in wanted}, index=frame.index)
+    cells = {column: _as_texts(frame[column], encoding) for column in wanted}
+    texts = pd.DataFrame(cells, index=frame.index, columns=wanted, dtype=object)
     return RawRows(layer.shown, texts, geometry, list(range(1, len(frame) + 1)), [])
 
 
@@ -139,13 +140,14 @@ def _encoding(path: Path) -> str | None:
     return _BYTEWISE if _ONE_BYTE_OR_UTF8.match(name) else None
 
 
-def _as_texts(values: pd.Series, encoding: str | None) -> list[str]:
-    texts = ["" if missing else str(value) for value, missing in zip(values, values.isna(), strict=True)]
+def _as_texts(values: pd.Series, encoding: str | None) -> NDArray[np.object_]:
+    """Every value as text, '' for missing."""
+    cells = np.where(values.isna(), "", values.astype(object).to_numpy())
+    texts = np.empty(len(cells), dtype=object)
+    texts[:] = [cell if isinstance(cell, str) else str(cell) for cell in cells]
     if pd.api.types.is_float_dtype(values.dtype):
-        return [text.removesuffix(".0") for text in texts]
-    if encoding is None:
-        return each_once(texts, unmangle)
-    return each_once(texts, _decode_cell)
+        return each_once(texts, lambda text: text.removesuffix(".0"))
+    return each_once(texts, unmangle if encoding is None else _decode_cell)
 
 
 def _decode_cell(text: str) -> str:
