@@ -132,13 +132,7 @@ def _style(impact: Impact) -> str:
 
 def _placemark(candidate: Candidate, description: str) -> str:
     values = row(candidate)
-    data = "".join(
-        [
-            f"{start}{_text(value)}</value></Data>"
-            for start, value in zip(_DATA, values, strict=False)
-            if value not in (None, "")
-        ]
-    )
+    data = "".join([f"{start}{_text(value)}</value></Data>" for start, value in zip(_DATA, values, strict=False)])
     name = f"{_NAMES[candidate.impact]}, score {candidate.site.score:.2f}, {candidate.candidate_id}"
     return (
         f"<Placemark><name>{escape(name)}</name>{description}{_look_at(candidate, values[1], values[2])}"
@@ -148,8 +142,11 @@ def _placemark(candidate: Candidate, description: str) -> str:
 
 
 def _text(value: Any) -> str:
+    """Escaped text; an empty value is written too, or the balloon would show the name of the field."""
     if value.__class__ is str:
         return escape(value)
+    if value is None:
+        return ""
     return str(value).lower() if value.__class__ is bool else str(value)
 
 

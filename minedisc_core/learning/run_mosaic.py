@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 from minedisc_core.domain import ProductLevel
-from minedisc_core.errors import ImageryError
+from minedisc_core.errors import ImageryError, RunError
 from minedisc_core.imagery.geotiff import Mosaic, open_mosaic
 from minedisc_core.runs import REQUEST, read_json
 from minedisc_core.store import RunRow
@@ -33,13 +33,16 @@ def open_run_mosaic(run: RunRow) -> Mosaic:
 
 
 def _options(request: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "level": ProductLevel(request["level"]) if request.get("level") else None,
-        "bands": request.get("bands") or None,
-        "dn_offset": request.get("dn_offset"),
-        "imagery_start": _day(request.get("imagery_start")),
-        "imagery_end": _day(request.get("imagery_end")),
-    }
+    try:
+        return {
+            "level": ProductLevel(request["level"]) if request.get("level") else None,
+            "bands": request.get("bands") or None,
+            "dn_offset": request.get("dn_offset"),
+            "imagery_start": _day(request.get("imagery_start")),
+            "imagery_end": _day(request.get("imagery_end")),
+        }
+    except (TypeError, ValueError) as error:
+        raise RunError(f"The run's {REQUEST} is broken: {error}", "a request that a scan wrote") from error
 
 
 def _day(text: str | None) -> date | None:

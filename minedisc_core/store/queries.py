@@ -145,12 +145,15 @@ def _candidate(site: Site, row: tuple[Any, ...], earlier: tuple[str, ...]) -> Ca
 
 def _earlier(cursor: Cursor, numbers: list[int]) -> dict[int, tuple[str, ...]]:
     """Sentences on earlier verdicts by site number, newest first; one verdict carried along appears once."""
+    linked = _for_numbers(cursor, "SELECT DISTINCT site_no FROM same_places WHERE site_no IN ", numbers)
+    if not linked:
+        return {}
     rows = _for_numbers(
         cursor,
         "SELECT p.site_no, t.status, t.reason, t.analyst, t.decided_utc, r.imagery_start, r.imagery_end, t.notes"
         " FROM same_places p JOIN states t ON t.site_no = p.earlier_site_no JOIN runs r ON r.run_id = t.run_id"
         " WHERE t.status <> 'undecided' AND p.site_no IN ",
-        numbers,
+        [row[0] for row in linked],
         "ORDER BY t.decided_utc DESC, t.site_no DESC",
     )
     found: dict[int, dict[str, None]] = {}

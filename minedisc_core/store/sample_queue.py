@@ -28,14 +28,18 @@ def sample_id_of(event_id: str) -> str:
     return uuid.uuid5(_SAMPLES, event_id).hex
 
 
-def follow_verdict(cursor: Cursor, candidate_id: str, site_no: int, in_force: VerdictEvent | None) -> None:
-    """Make the queue hold the sample of the verdict in force, and no other of this candidate."""
+def withdraw_others(cursor: Cursor, candidate_id: str, in_force: VerdictEvent | None) -> None:
+    """Take every sample of a candidate out of the queue but the one of the verdict in force, which comes back."""
     wanted = in_force.event_id if in_force and in_force.verdict in LABELS else ""
     cursor.execute(
         "UPDATE samples SET withdrawn = (event_id <> ?) WHERE candidate_id = ? AND withdrawn = (event_id = ?)",
         [wanted, candidate_id, wanted],
     )
-    if in_force and wanted and not _is_queued(cursor, in_force.event_id):
+
+
+def queue_sample(cursor: Cursor, site_no: int, in_force: VerdictEvent | None, *, is_new: bool) -> None:
+    """Queue the sample of the verdict in force, if it gives one and has none yet; a new event cannot have one."""
+    if in_force and in_force.verdict in LABELS and (is_new or not _is_queued(cursor, in_force.event_id)):
         _insert(cursor, site_no, in_force)
 
 

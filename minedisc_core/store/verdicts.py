@@ -16,7 +16,7 @@ import pyarrow as pa
 from minedisc_core.domain import VERDICTS, Impact, Reason, Status, VerdictEvent
 from minedisc_core.errors import StoreError
 from minedisc_core.store.connection import Cursor
-from minedisc_core.store.sample_queue import follow_all_verdicts, follow_verdict
+from minedisc_core.store.sample_queue import follow_all_verdicts, queue_sample, withdraw_others
 from minedisc_core.store.take_in import update_states
 from minedisc_core.store.text import one_line, several_lines
 
@@ -45,21 +45,26 @@ def record(cursor: Cursor, events: Iterable[VerdictEvent]) -> tuple[str, ...]:
     """
     acknowledged = []
     for event in events:
-        site_no = _site_no(cursor, event)
+        site_no, before = _site(cursor, event)
         if not _is_known(cursor, event):
             _append(cursor, event)
             in_force = fold(history(cursor, event.candidate_id)) if event.undoes else event
             _set_state(cursor, site_no, in_force)
-            follow_verdict(cursor, event.candidate_id, site_no, in_force)
+            if event.undoes or before:
+                withdraw_others(cursor, event.candidate_id, in_force)
+            queue_sample(cursor, site_no, in_force, is_new=not event.undoes)
         acknowledged.append(event.event_id)
     return tuple(acknowledged)
 
 
-def _site_no(cursor: Cursor, event: VerdictEvent) -> int:
-    row = cursor.execute("SELECT site_no FROM states WHERE candidate_id = ?", [one_line(event.candidate_id)]).fetchone()
+def _site(cursor: Cursor, event: VerdictEvent) -> tuple[int, str | None]:
+    """The candidate's number and the event in force before this one."""
+    row = cursor.execute(
+        "SELECT site_no, event_id FROM states WHERE candidate_id = ?", [one_line(event.candidate_id)]
+    ).fetchone()
     if row is None:
         raise unknown_candidate(event.candidate_id)
-    return int(row[0])
+    return int(row[0]), row[1]
 
 
 def unknown_candidate(candidate_id: str) -> StoreError:
