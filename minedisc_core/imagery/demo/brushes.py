@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from minedisc_core.imagery.demo.canvas import SUN, Blob, Canvas, Strokes
 from minedisc_core.imagery.demo.noise import Field, Window, hashed, ramp, rough, white
@@ -123,7 +124,9 @@ class Terraces:
         slope = turned * (face * np.float32(1.5) - np.float32(0.35)) * np.float32(self.relief)
         crest = (np.float32(0.5) - face) * np.float32(self.relief * 0.55)
         stains = rough(part, self.grain_px * 0.7, self.shape.seed + 23, 3, 0.7)
-        return 1 + slope + crest + np.float32(0.07) * white(part, self.shape.seed + 22) + np.float32(0.08) * stains
+        specks = white(part, self.shape.seed + 22)
+        light: Field = 1 + slope + crest + np.float32(0.07) * specks + np.float32(0.08) * stains
+        return light
 
 
 @dataclass(frozen=True)
@@ -301,7 +304,7 @@ class Houses:
         return [(ends[i], ends[i + 1], _ROOFS[i]) for i in range(4)]
 
 
-def _blocks(part: Window, size: int) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]  # whole numbers
+def _blocks(part: Window, size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     cols = np.arange(part.col, part.col + part.width) // size
     rows = np.arange(part.row, part.row + part.height) // size
     return cols[None, :], rows[:, None]

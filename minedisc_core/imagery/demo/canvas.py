@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import shapely
@@ -118,12 +119,13 @@ class Blob:
         u, v = u * np.float32(1 / self.a), v * np.float32(1 / self.b)
         ragged = rough(part, self._grain_px, self.seed, 3)
         np.clip(ragged, -2.2, 2.2, out=ragged)
-        return np.sqrt(u * u + v * v) * (1 + np.float32(self.raggedness) * ragged)
+        radius: Field = np.sqrt(u * u + v * v) * (1 + np.float32(self.raggedness) * ragged)
+        return radius
 
     def alpha(self, part: Window, radius: Field, grow_px: float = 0.0) -> Field:
         """Cover of each pixel, 0..1, anti-aliased; `grow_px` widens the shape (not past its cuts)."""
         mean = np.float32(math.sqrt(self.a * self.b))
-        cover = np.clip((1 - radius) * mean + np.float32(0.5 + grow_px), 0, 1)
+        cover: Field = np.clip((1 - radius) * mean + np.float32(0.5 + grow_px), 0, 1)
         x, y = part.xy()
         for nx, ny, offset in self.cuts:
             ahead = (x - np.float32(self.x)) * np.float32(nx) + (y - np.float32(self.y)) * np.float32(ny)
@@ -170,7 +172,7 @@ class Strokes:
 
     @cached_property
     def _segments(self) -> NDArray[np.float64]:
-        pairs = [(*p, *q) for line in self.lines for p, q in zip(line, line[1:], strict=False)]
+        pairs = [(*p, *q) for line in self.lines for p, q in pairwise(line)]
         return np.array(pairs, np.float64)
 
     def distance(self, part: Window, limit_px: float) -> Field:
@@ -193,8 +195,9 @@ class Strokes:
     def alpha(self, part: Window, extra_px: float = 0.0) -> Field:
         """Cover of each pixel, 0..1."""
         half = self.width / 2 + extra_px
-        cover = np.clip(np.float32(half + 0.5) - self.distance(part, half + 1.5), 0, 1)
-        return cover * np.float32(min(1.0, self.width + extra_px))
+        cover: Field = np.clip(np.float32(half + 0.5) - self.distance(part, half + 1.5), 0, 1)
+        cover *= np.float32(min(1.0, self.width + extra_px))
+        return cover
 
     def outline(self) -> Polygon:
         """The lines widened to their width, in px."""
@@ -209,7 +212,8 @@ def _to_segment(part: Window, segment: NDArray[np.float64]) -> Field:
     along = (px * np.float32(ex) + py * np.float32(ey)) * np.float32(1 / max(ex * ex + ey * ey, 1e-9))
     np.clip(along, 0, 1, out=along)
     dx, dy = px - along * np.float32(ex), py - along * np.float32(ey)
-    return np.sqrt(dx * dx + dy * dy)
+    apart: Field = np.sqrt(dx * dx + dy * dy)
+    return apart
 
 
 def curve(start: Point, end: Point, sway: Sequence[float], step_px: float = 6.0) -> tuple[Point, ...]:

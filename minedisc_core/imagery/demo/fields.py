@@ -156,7 +156,10 @@ def locate(plots: Plots, part: Window, warp_x: Field, warp_y: Field) -> tuple[ND
     """Node of each pixel's plot, and its distance (px) to the nearest hedge and track.
 
     Args:
-        warp_x, warp_y: shifts of the pixels' places, px: nature bends straight lines a little.
+        plots: the tree of cuts.
+        part: the pixels asked for.
+        warp_x: shifts of the pixels' places to the right, px: nature bends straight lines a little.
+        warp_y: the same downwards.
     """
     x, y = part.xy()
     x, y = x + warp_x, y + warp_y

@@ -129,8 +129,9 @@ def _slope_light(ground: Ground, part: Window, hilly: Field) -> Field:
     east = (height[1:-1, 2:] - height[1:-1, :-2]) * np.float32(0.5)
     south = (height[2:, 1:-1] - height[:-2, 1:-1]) * np.float32(0.5)
     steep = ramp(hilly, -1.3, 1.6) * np.float32(11.0) + np.float32(3.0)
-    lit = 1 - (east * np.float32(SUN[0]) + south * np.float32(SUN[1])) * steep
-    return np.clip(lit, 0.5, 1.38, out=lit)
+    lit: Field = 1 - (east * np.float32(SUN[0]) + south * np.float32(SUN[1])) * steep
+    np.clip(lit, 0.5, 1.38, out=lit)
+    return lit
 
 
 def mixed_light(part: Window, seed: int, spread: float) -> Field:

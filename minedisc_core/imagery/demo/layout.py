@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -73,6 +74,8 @@ def lay_out(side_px: int, seed: int, crowding: float = 1.0) -> Layout:
     """Lay out a square of `side_px` pixels.
 
     Args:
+        side_px: pixels of 10 m.
+        seed: 0 or more.
         crowding: factor of the number of mines and look-alikes; training scenes are more crowded.
     """
     rng = np.random.Generator(np.random.PCG64([seed, 20_200_722]))
@@ -230,7 +233,7 @@ def _roads(layout: Layout) -> Plan:
     plan, side = layout.plan(), float(layout.side_px)
     towns = [_around(p) for p in layout.backdrop if p.truths and p.truths[0].kind == "town"]
     towns.sort(key=lambda t: -t.radius)
-    for town, other in zip(towns, towns[1:4], strict=False):
+    for town, other in pairwise(towns[:4]):
         plan_road(plan, (town.x, town.y), (other.x, other.y), True)
     for town in towns[:2]:
         plan_road(plan, (town.x, town.y), (-20.0 if plan.chance(0.5) else side + 20, plan.between(0, side)), True)

@@ -9,7 +9,7 @@ import shapely
 from minedisc_core.imagery.demo.brushes import Box, Cover, Houses, Lines, Pond, Terraces
 from minedisc_core.imagery.demo.canvas import Blob, Point, Strokes, curve
 from minedisc_core.imagery.demo.sites import Plan, beside
-from minedisc_core.imagery.demo.spectra import Mix, mix
+from minedisc_core.imagery.demo.spectra import blend, mix
 
 _DAM_EARTH = mix(orange_soil=4, grass=4, straw=2)
 _WATERS = (
@@ -27,7 +27,8 @@ def plan_irrigation_dam(plan: Plan, place: Point, size: float) -> None:
     downhill = plan.turn()
     nx, ny = math.cos(downhill), math.sin(downhill)
     cut = length * plan.between(0.3, 0.6)
-    shape = Blob(*place, length * 1.25, length * plan.between(0.6, 0.95), downhill + plan.between(-0.3, 0.3), plan.seed(),
+    turn = downhill + plan.between(-0.3, 0.3)
+    shape = Blob(*place, length * 1.25, length * plan.between(0.6, 0.95), turn, plan.seed(),
                  plan.between(0.2, 0.32), 0.7, ((nx, ny, cut),))  # fmt: skip
     shore_px = plan.between(0.0, 0.6) if plan.chance(0.55) else plan.between(1.0, 2.0 + length * 0.1)
     shore = mix(orange_soil=4, red_soil=3, straw=2) if plan.chance(0.6) else mix(sand=3, brown_soil=4, straw=2)
@@ -69,7 +70,7 @@ def plan_bare_rock(plan: Plan, place: Point, size: float) -> None:
     scrub = mix(straw=4, grass=3, canopy=2)
     plan.paint(
         Cover(shape, scrub, stone, 9, 0.8, 0.2),
-        Terraces(shape, stone, (stone * 0.85 + scrub * 0.15).astype("float32"), 1.2, up=True, relief=0.16, grain_px=5)
+        Terraces(shape, stone, blend(stone, scrub, 0.15), 1.2, up=True, relief=0.16, grain_px=5)
         if kind == 0
         else Cover(shape, stone, scrub, 6, 0.95, 0.35, 0.1),
     )
@@ -156,7 +157,7 @@ def plan_bare_field(plan: Plan, place: Point, size: float) -> None:
     )
     soil = soils[int(plan.rng.integers(4))]
     stripe = plan.between(3, 7) if plan.chance(0.6) else 0.0
-    other: Mix = (soil * 0.86 + mix(straw=3, grass=1) * 0.14).astype("float32")
+    other = blend(soil, mix(straw=3, grass=1), 0.14)
     angle = plan.turn()
     width = length * plan.between(0.45, 0.9)
     plan.paint(Box(*place, length, width, angle, soil, other, stripe, 0.97, unrest=0.06, seed=plan.seed()))
@@ -175,7 +176,7 @@ def plan_pivot(plan: Plan, place: Point, size: float) -> None:
         mix(crop=4, straw=4),
     )
     first, second = (crops[int(plan.rng.integers(len(crops)))] for _ in range(2))
-    plan.paint(Cover(circle, first, (first * 0.85 + second * 0.15).astype("float32"), 12, 0.97))
+    plan.paint(Cover(circle, first, blend(first, second, 0.15), 12, 0.97))
     angle = plan.turn()
     half = Blob(*place, radius, radius, 0, plan.seed(), 0.0, cuts=((math.cos(angle), math.sin(angle), 0.0),))
     plan.paint(

@@ -9,7 +9,7 @@ from typing import Final
 from minedisc_core.imagery.demo.brushes import Box, Cover, Lines, Pond, Tailings, Terraces
 from minedisc_core.imagery.demo.canvas import Blob, Point, Strokes, curve
 from minedisc_core.imagery.demo.sites import Plan, beside
-from minedisc_core.imagery.demo.spectra import Mix, mix
+from minedisc_core.imagery.demo.spectra import Mix, blend, mix
 
 _EARTH_ROAD = mix(orange_soil=6, red_soil=3, sand=1)
 _ROCKFILL = mix(granite=4, orange_soil=3, grass=2)
@@ -42,9 +42,11 @@ ORES: Final = (
         mix(hematite=5, goethite=2, canga=2), mix(hematite=4, iron_tailings=5), mix(iron_tailings=5, rust_water=3),
         mix(rust_water=8, muddy_water=1), mix(hematite=5, goethite=4), (20, 60), (0, 1, 2)),
     Ore("Fosfato", mix(goethite=4, kaolin=1.6, dry_tailings=3), mix(dry_tailings=5, goethite=2, granite=2),
-        mix(orange_soil=4, dry_tailings=3, goethite=2), mix(dry_tailings=8, gypsum=0.7, goethite=1), mix(slurry=6, dry_tailings=2),
+        mix(orange_soil=4, dry_tailings=3, goethite=2), mix(dry_tailings=8, gypsum=0.7, goethite=1),
+        mix(slurry=6, dry_tailings=2),
         mix(cyan_water=5, green_water=3), mix(dry_tailings=4, orange_soil=4), (28, 70), (1, 1, 2)),
-    Ore("Calcário", mix(limestone=6, orange_soil=3), mix(limestone=5, granite=4, orange_soil=1), mix(limestone=3, orange_soil=5),
+    Ore("Calcário", mix(limestone=6, orange_soil=3), mix(limestone=5, granite=4, orange_soil=1),
+        mix(limestone=3, orange_soil=5),
         mix(limestone=6, dry_tailings=3), mix(slurry=6, limestone=3), mix(cyan_water=8, clear_water=1),
         mix(limestone=5, orange_soil=3), (14, 42), (0, 0, 1)),
     Ore("Minério de Zinco", mix(dry_tailings=4, granite=3, goethite=2), mix(granite=5, dry_tailings=3, shade=1),
@@ -67,6 +69,9 @@ def plan_open_pit(plan: Plan, place: Point, ore: Ore, size: float) -> None:
     """A pit with benches, waste, plant, haul roads and perhaps tailings.
 
     Args:
+        plan: takes the brushes and truths.
+        place: middle of the pit, px.
+        ore: what is dug.
         size: 0 for the ore's smallest, 1 for its largest radius.
     """
     radius = ore.radius_px[0] * (ore.radius_px[1] / ore.radius_px[0]) ** size
@@ -123,7 +128,8 @@ def plan_strip_mine(plan: Plan, place: Point, size: float) -> None:
 
 
 _WASHERY: Final = Ore("Bauxita", mix(bauxite=1), mix(bauxite=1), mix(bauxite=1), mix(bauxite=6, red_soil=2),
-                      mix(rust_water=4, bauxite=4), mix(rust_water=6, muddy_water=3), mix(orange_soil=1), (5, 9), (0,))  # fmt: skip
+                      mix(rust_water=4, bauxite=4), mix(rust_water=6, muddy_water=3), mix(orange_soil=1),
+                      (5, 9), (0,))  # fmt: skip
 
 
 def _pit(plan: Plan, place: Point, ore: Ore, radius: float) -> Point:
@@ -162,7 +168,7 @@ def _heap(plan: Plan, place: Point, ore: Ore, radius: float, outward: float) -> 
 
 
 def _lighter(waste: Mix) -> Mix:
-    return (waste * 0.75 + mix(orange_soil=1, granite=1) * 0.25).astype("float32")  # type: ignore[no-any-return]  # a Mix
+    return blend(waste, mix(orange_soil=1, granite=1), 0.25)
 
 
 def _plant(plan: Plan, place: Point, ore: Ore, size: float) -> None:

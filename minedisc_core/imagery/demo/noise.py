@@ -68,7 +68,7 @@ def smooth(window: Window, scale_px: float, seed: int) -> Field:
 
 
 def _weighted(lattice: Field, first: NDArray[np.int64], weights: Field, axis: int) -> Field:
-    out = np.take(lattice, first, axis) * weights[0]
+    out: Field = np.take(lattice, first, axis) * weights[0]
     for tap in range(1, 4):
         out += np.take(lattice, first + tap, axis) * weights[tap]
     return out
@@ -114,13 +114,14 @@ def rough_at(
     x: NDArray[np.float64], y: NDArray[np.float64], scale_px: float, seed: int, octaves: int = 4
 ) -> NDArray[np.float64]:
     """`rough` (gain 0.5) at single places."""
-    total = np.zeros(np.shape(x), np.float64)
+    total: NDArray[np.float64] = np.zeros(np.shape(x), np.float64)
     power = 0.0
     for octave in range(octaves):
         weight = 0.5**octave
         power += weight * weight
         total += weight * smooth_at(x, y, scale_px / 2**octave, seed + 101 * octave)
-    return total / power**0.5
+    total /= power**0.5
+    return total
 
 
 def ramp(value: Field, low: float, high: float) -> Field:

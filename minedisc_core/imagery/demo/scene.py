@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import shapely
@@ -30,6 +31,9 @@ CORNER_M = (560_000.0, 7_790_000.0)
 """Easting and northing of the north-west corner: west of Belo Horizonte, Minas Gerais."""
 _TILE_PX = 510
 """Tiles are painted one at a time; a multiple of 6, so that 60 m blocks do not straddle them."""
+_ROOMY_PX = 1200
+_REACH_PX = 190.0
+"""A register point may lie 0.8 km off its mine and counts for sites up to 1 km away."""
 _STATES = ("registered", "title_without_extraction_right", "nothing_found", "registered")
 
 
@@ -69,12 +73,15 @@ class ScenePlan:
 
     def strips(self) -> Iterator[tuple[int, NDArray[np.uint16], NDArray[np.uint16]]]:
         """First row, L1C and L2A DN, each (12, rows, size_px) uint16, of one strip after the other."""
+        columns = range(0, self.size_px, _TILE_PX)
         with ThreadPoolExecutor(2) as pool:
-            rows = range(0, self.size_px, _TILE_PX)
-            for row in rows:
-                tiles = list(pool.map(lambda col, row=row: self._tile(row, col), range(0, self.size_px, _TILE_PX)))  # type: ignore[misc]  # bound now
+            for row in range(0, self.size_px, _TILE_PX):
+                tiles = list(pool.map(partial(self._tile, row), columns))
                 height = min(_TILE_PX, self.size_px - row)
-                yield row, *(np.concatenate([t[i] for t in tiles], 2)[:, :height, : self.size_px] for i in (0, 1))
+                top, bottom = (
+                    np.concatenate(parts, 2)[:, :height, : self.size_px] for parts in zip(*tiles, strict=True)
+                )
+                yield row, top, bottom
 
     def _tile(self, row: int, col: int) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
         height, width = (6 * -(-min(_TILE_PX, self.size_px - start) // 6) for start in (row, col))
@@ -114,12 +121,22 @@ def generate_scene(
     """
     plan = plan_scene(size_px, seed, crowding)
     l1c, l2a = (np.empty((12, size_px, size_px), np.uint16) for _ in range(2))
+    paint_into(plan, l1c, l2a, on_progress)
+    return Scene(l1c.transpose(1, 2, 0), l2a.transpose(1, 2, 0), plan.grid, plan.features)
+
+
+def paint_into(
+    plan: ScenePlan,
+    l1c: NDArray[np.uint16],
+    l2a: NDArray[np.uint16],
+    on_progress: Callable[[float], None] | None = None,
+) -> None:
+    """Paint a scene into two (12, size_px, size_px) uint16 arrays, which may be memory maps."""
     for row, top, bottom in plan.strips():
         l1c[:, row : row + top.shape[1]] = top
         l2a[:, row : row + top.shape[1]] = bottom
         if on_progress:
-            on_progress((row + top.shape[1]) / size_px)
-    return Scene(l1c.transpose(1, 2, 0), l2a.transpose(1, 2, 0), plan.grid, plan.features)
+            on_progress((row + top.shape[1]) / plan.size_px)
 
 
 def plan_scene(size_px: int, seed: int, crowding: float = 1.0) -> ScenePlan:
@@ -143,13 +160,24 @@ def plan_scene(size_px: int, seed: int, crowding: float = 1.0) -> ScenePlan:
 
 def _features(layout: Layout, grid: RasterGrid) -> tuple[Feature, ...]:
     found = []
+    states = _register_states(layout)
     for number, plan in enumerate(layout.mines, 1):
-        state = _STATES[(number + layout.side_px) % len(_STATES)]
+        state = states[number - 1]
         named = (number, f"Mina Demo {number:02d}", plan.ore, state)
         found += [f for truth in plan.truths if (f := _feature(truth, grid, *named))]
     for plan in layout.backdrop:
         found += [f for truth in plan.truths if (f := _feature(truth, grid, 0, "", "", ""))]
     return tuple(found)
+
+
+def _register_states(layout: Layout) -> list[str]:
+    """What the registers will say of each mine; neighbours share it, for a register point reaches 1 km."""
+    shapes = [shapely.union_all([truth.outline for truth in plan.truths]) for plan in layout.mines]
+    states: list[str] = []
+    for number, shape in enumerate(shapes):
+        near = [k for k in range(number) if layout.side_px > _ROOMY_PX and shape.distance(shapes[k]) < _REACH_PX]
+        states.append(states[near[0]] if near else _STATES[number % len(_STATES)])
+    return states
 
 
 def _feature(truth: Truth, grid: RasterGrid, number: int, name: str, ore: str, state: str) -> Feature | None:

@@ -79,4 +79,5 @@ def _noise(part: Window, block: int, index: int, seed: int) -> Field:
 def _spread(values: Field, block: int) -> NDArray[np.uint16]:
     """Digital numbers, each native pixel repeated over its 10 m pixels (nearest neighbour)."""
     numbers = np.clip(np.floor(values + np.float32(0.5)), 1, 15_000).astype(np.uint16)
-    return numbers if block == 1 else numbers.repeat(block, 0).repeat(block, 1)
+    spread: NDArray[np.uint16] = numbers if block == 1 else numbers.repeat(block, 0).repeat(block, 1)
+    return spread

@@ -13,7 +13,7 @@ import shapely
 from minedisc_core.imagery.demo.brushes import Box, Cover, Lines, Pond, Terraces
 from minedisc_core.imagery.demo.canvas import Blob, Point, Strokes, curve
 from minedisc_core.imagery.demo.sites import Plan, beside
-from minedisc_core.imagery.demo.spectra import Mix, mix
+from minedisc_core.imagery.demo.spectra import Mix, blend, mix
 
 _TRACK = mix(orange_soil=5, sand=3, straw=1)
 _GRANITE = mix(granite=9, shade=0.5)
@@ -30,7 +30,7 @@ def plan_quarry(plan: Plan, place: Point, size: float) -> None:
         *place, radius * plan.between(1.0, 1.4), radius * plan.between(0.75, 1.0), plan.turn(), plan.seed(), 0.2
     )
     back = (plan.between(0.3, 0.55) * (1 if plan.chance(0.5) else -1), plan.between(-0.3, 0.3))
-    floor = (stone * 0.8 + mix(orange_soil=1, sand=1) * 0.2).astype("float32")
+    floor = blend(stone, mix(orange_soil=1, sand=1), 0.2)
     plan.paint(
         Cover(shape, mix(orange_soil=6, granite=3), _TRACK, 5, 0.8, 0.75, grow_px=1.2 + 0.1 * radius),
         Terraces(shape, stone, floor, max(1.6, radius / 5.5), relief=0.33, off_centre=back),

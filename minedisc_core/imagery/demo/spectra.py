@@ -103,4 +103,11 @@ def mix(**shares: float) -> Mix:
     vector = np.zeros(len(MATERIALS), np.float64)
     for name, share in shares.items():
         vector[MATERIALS.index(name)] = share
-    return (vector / vector.sum()).astype(np.float32)
+    scaled: Mix = (vector / vector.sum()).astype(np.float32)
+    return scaled
+
+
+def blend(first: Mix, second: Mix, share: float) -> Mix:
+    """`first` with `share` (0..1) of `second` in it."""
+    mixed: Mix = (first * (1 - share) + second * share).astype(np.float32)
+    return mixed
