@@ -95,19 +95,24 @@ def serve(settings: Settings, address: str, port: int) -> int:
         command, cwd=PROJECT_ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
 
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        app.terminate()
+    stopping = threading.Event()
 
-    # Ctrl-C reaches the app too, as it belongs to the same terminal; this process only waits for its end.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, stop)
-    copy = threading.Thread(target=copy_output, args=(app, settings), daemon=True)
+    def stop(number: int, _frame: FrameType | None) -> None:
+        stopping.set()
+        if number == signal.SIGTERM:  # Ctrl-C reaches the app by itself, as it belongs to the same terminal
+            app.terminate()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    copy = threading.Thread(target=copy_output, args=(app, settings, stopping), daemon=True)
     copy.start()
     if wait_until_up(app, address, port):
         print(f"minedisc: the app is at {url(address, port)} (Ctrl-C stops it; log: {settings.log})", flush=True)
     code = app.wait()
     copy.join(5)
-    return 0 if code in (0, -signal.SIGINT, -signal.SIGTERM) else 1
+    if stopping.is_set():
+        print("minedisc: stopped.", flush=True)
+    return 0 if stopping.is_set() or code == 0 else 1
 
 
 def streamlit_options(settings: Settings, address: str, port: int) -> list[str]:
@@ -123,15 +128,16 @@ def streamlit_options(settings: Settings, address: str, port: int) -> list[str]:
     return [f"--{name}={value}" for name, value in options.items()]
 
 
-def copy_output(app: subprocess.Popen[bytes], settings: Settings) -> None:
-    """Copy the app's own output to the terminal and to the log file, line by line."""
+def copy_output(app: subprocess.Popen[bytes], settings: Settings, stopping: threading.Event) -> None:
+    """Copy the app's own output to the terminal (until it is told to stop) and to the log file, line by line."""
     if app.stdout is None:
         return
     with settings.log.open("ab", buffering=0) as log:
         for line in app.stdout:
             log.write(line)
-            sys.stdout.write(line.decode(errors="replace"))
-            sys.stdout.flush()
+            if not stopping.is_set():
+                sys.stdout.write(line.decode(errors="replace"))
+                sys.stdout.flush()
 
 
 def wait_until_up(app: subprocess.Popen[bytes], address: str, port: int) -> bool:
