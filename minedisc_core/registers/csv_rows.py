@@ -137,11 +137,17 @@ def _rows(
             problems.append(RowProblem(before + start + 1, f"cannot be split into cells: {error}"))
             continue
         spanned = lines[start : reader.line_num]
-        if len(spanned) > 1 and any(len(_split(line, separator)) == width for line in spanned[1:]):
+        if len(spanned) > 1 and _is_swallowed(row, spanned, separator, width):
             split = [(start + i, _unquoted(line, separator)) for i, line in enumerate(spanned)]
         else:
             split = [(start, row)]
         rows.extend((before + at + 1, cells) for at, cells in split if any(cell.strip() for cell in cells))
+
+
+def _is_swallowed(row: list[str], spanned: list[str], separator: str, width: int) -> bool:
+    """Whether a record over several lines is a stray quote that ate rows, not a cell with line breaks."""
+    whole = [len(_unquoted(line, separator)) == width for line in spanned]
+    return whole[0] and whole[-1] if len(row) == width else any(whole)
 
 
 def _unquoted(line: str, separator: str) -> list[str]:
