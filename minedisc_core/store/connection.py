@@ -199,7 +199,13 @@ def _first_line(error: Exception) -> str:
 
 def first_row(cursor: Cursor) -> tuple[Any, ...]:
     """The only row of a query that always gives one."""
-    row: tuple[Any, ...] | None = cursor.fetchone()
+    row = maybe_row(cursor)
     if row is None:
         raise StoreError("The database gave no row where one is certain", remedy="report this as a fault")
     return row
+
+
+def maybe_row(cursor: Cursor) -> tuple[Any, ...] | None:
+    """The first row of a query or None; the rest is fetched too, for a half-read result blocks the connection."""
+    rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows[0] if rows else None

@@ -58,7 +58,7 @@ def is_same_imagery(a: tuple[date | None, date | None, str], b: tuple[date | Non
         a: first and last day of the imagery and the mosaic's identity (empty if unknown).
         b: the same of the other run.
 
-    Where a mosaic has no dates, only the identical file counts as the same imagery.
+    Where a date is missing, only the identical file counts as the same imagery.
     """
     if a[0] is None or a[1] is None:
         return a[:2] == b[:2] and bool(a[2]) and a[2] == b[2]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from minedisc_core.domain import Reason, Status, VerdictEvent
-from minedisc_core.store.connection import Cursor
+from minedisc_core.store.connection import Cursor, maybe_row
 from minedisc_core.store.records import DatasetRow, Pixels, QueueRow, SampleLabel
 
 LABELS: dict[Status, SampleLabel] = {Status.CONFIRMED: "mine", Status.REJECTED: "background"}
@@ -49,7 +49,7 @@ def _is_queued(cursor: Cursor, event_id: str) -> bool:
         "SELECT 1 FROM samples WHERE sample_id = ? UNION ALL"
         " SELECT 1 FROM verdict_events WHERE event_id = ? AND carried_from IS NOT NULL"
     )
-    return cursor.execute(query, [sample_id_of(event_id), event_id]).fetchone() is not None
+    return maybe_row(cursor.execute(query, [sample_id_of(event_id), event_id])) is not None
 
 
 def _insert(cursor: Cursor, site_no: int, event: VerdictEvent) -> None:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from minedisc_core.domain import RegisterMatch, RunSummary, Site, Status
 from minedisc_core.errors import StoreError
 from minedisc_core.runs import REQUEST, read_json
-from minedisc_core.store.connection import Cursor, first_row
+from minedisc_core.store.connection import Cursor, first_row, maybe_row
 from minedisc_core.store.records import TakeIn
 from minedisc_core.store.rows import match_columns, place_keys, polygons_of, site_table, summary_text, valid
 from minedisc_core.store.same_place import is_same_imagery, same_places
@@ -72,7 +72,7 @@ def _digest(sites: Sequence[Site]) -> str:
 def take_in(cursor: Cursor, run: Run) -> TakeIn:
     """Insert the run, its candidates and their carried-over verdicts, inside the caller's transaction."""
     run_id = run.summary.run_id
-    known = cursor.execute("SELECT digest FROM runs WHERE run_id = ?", [run_id]).fetchone()
+    known = maybe_row(cursor.execute("SELECT digest FROM runs WHERE run_id = ?", [run_id]))
     if known and known[0] == run.digest:
         return TakeIn(run_id, 0, already_taken_in=True, carried_over=0)
     if known:
@@ -111,9 +111,9 @@ def _remove_undecided_run(cursor: Cursor, run_id: str) -> None:
 
 def _check_new_ids(cursor: Cursor, run: Run) -> None:
     ids = [site.site_id for site in run.sites]
-    clash = cursor.execute(
-        "SELECT candidate_id FROM states WHERE candidate_id IN (SELECT unnest(?)) LIMIT 1", [ids]
-    ).fetchone()
+    clash = maybe_row(
+        cursor.execute("SELECT candidate_id FROM states WHERE candidate_id IN (SELECT unnest(?)) LIMIT 1", [ids])
+    )
     if clash:
         raise StoreError(f"Site {clash[0]} of run {run.summary.run_id} belongs to another run", "ids of its own")
 

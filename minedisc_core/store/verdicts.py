@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from minedisc_core.domain import VERDICTS, Impact, Reason, Status, VerdictEvent
 from minedisc_core.errors import StoreError
-from minedisc_core.store.connection import Cursor
+from minedisc_core.store.connection import Cursor, maybe_row
 from minedisc_core.store.sample_queue import follow_all_verdicts, queue_sample, withdraw_others
 from minedisc_core.store.take_in import update_states
 from minedisc_core.store.text import one_line, several_lines
@@ -59,9 +59,9 @@ def record(cursor: Cursor, events: Iterable[VerdictEvent]) -> tuple[str, ...]:
 
 def _site(cursor: Cursor, event: VerdictEvent) -> tuple[int, str | None]:
     """The candidate's number and the event in force before this one."""
-    row = cursor.execute(
-        "SELECT site_no, event_id FROM states WHERE candidate_id = ?", [one_line(event.candidate_id)]
-    ).fetchone()
+    row = maybe_row(
+        cursor.execute("SELECT site_no, event_id FROM states WHERE candidate_id = ?", [one_line(event.candidate_id)])
+    )
     if row is None:
         raise unknown_candidate(event.candidate_id)
     return int(row[0]), row[1]
@@ -77,7 +77,7 @@ def unknown_candidate(candidate_id: str) -> StoreError:
 
 
 def _is_known(cursor: Cursor, event: VerdictEvent) -> bool:
-    row = cursor.execute("SELECT candidate_id FROM verdict_events WHERE event_id = ?", [event.event_id]).fetchone()
+    row = maybe_row(cursor.execute("SELECT candidate_id FROM verdict_events WHERE event_id = ?", [event.event_id]))
     if row and row[0] != event.candidate_id:
         raise StoreError(f"Event {event.event_id} was already used for {row[0]}", "a new UUID for each verdict")
     return row is not None
@@ -102,9 +102,9 @@ def _check(cursor: Cursor, event: VerdictEvent) -> None:
         )
     if not is_undo:
         return
-    target = cursor.execute(
-        "SELECT candidate_id FROM verdict_events WHERE event_id = ? AND undoes IS NULL", [event.undoes]
-    ).fetchone()
+    target = maybe_row(
+        cursor.execute("SELECT candidate_id FROM verdict_events WHERE event_id = ? AND undoes IS NULL", [event.undoes])
+    )
     if target is None or target[0] != event.candidate_id:
         raise StoreError(f"There is no verdict {event.undoes} on {event.candidate_id}", "a verdict that can be undone")
 
