@@ -15,7 +15,7 @@ from minedisc_core.registers.text import shown
 BRAZIL = (-74.1, -33.9, -28.6, 5.4)
 """West, south, east, north of Brazil with its islands, in degrees (IBGE, extreme points, rounded outwards)."""
 
-_DECIMAL = re.compile(r"[+-]?\s?\d{1,3}(?:[.,]\d+)?(?:[eE][+-]?\d{1,2})?")
+_DECIMAL = re.compile(r"[+-]?\s?\d{1,3}(?:[.,]\d+)?(?:[eE][+-]?\d{1,3})?")
 _NUMBER = r"\d{1,%d}(?:[.,]\d+)?"
 _DEGREE_SIGN = r"\s*(?:Â?[°º˚ᵒ\ufffd]|:|\s)\s*"
 _MINUTE_SIGN = r"\s*(?:['’′´`:]|\s)\s*"
