@@ -69,34 +69,36 @@ def write_kmz(path: Path, candidates: Sequence[Candidate], run_dirs: dict[str, P
     Args:
         path: the file.
         candidates: what to write.
-        run_dirs: folder of each run by its id; a chip that is gone is left out.
+        run_dirs: folder of each run by its id; a chip that is gone or broken is left out.
     """
-    chips = {c.candidate_id: _chips(c, run_dirs.get(c.run_id)) for c in candidates}
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        with (
-            archive.open("doc.kml", "w") as raw,
-            io.TextIOWrapper(raw, "utf-8", newline="\n") as file,
-        ):
+        chips = {c.candidate_id: _add_chips(archive, c, run_dirs.get(c.run_id)) for c in candidates}
+        with archive.open("doc.kml", "w") as raw, io.TextIOWrapper(raw, "utf-8", newline="\n") as file:
             write_document(file, candidates, lambda c: _pictures(chips[c.candidate_id]))
-        for found in chips.values():
-            for name, source in found.items():
-                archive.writestr(zipfile.ZipInfo(name), _as_jpeg(source))
 
 
-def _chips(candidate: Candidate, run_dir: Path | None) -> dict[str, Path]:
-    """Chips on disk by their name in the archive."""
+def _add_chips(archive: zipfile.ZipFile, candidate: Candidate, run_dir: Path | None) -> list[str]:
+    """Put a candidate's chips in the archive; gives their names there."""
     if run_dir is None:
-        return {}
+        return []
     stem = Path(candidate.candidate_id).name
-    files = {f"{CHIPS}/{stem}_{kind}.jpg": run_dir / CHIPS / f"{stem}_{kind}.webp" for kind in _CHIP_KINDS}
-    return {name: path for name, path in files.items() if path.is_file()}
+    names = []
+    for kind in _CHIP_KINDS:
+        picture = _as_jpeg(run_dir / CHIPS / f"{stem}_{kind}.webp")
+        if picture:
+            names.append(f"{CHIPS}/{stem}_{kind}.jpg")
+            archive.writestr(zipfile.ZipInfo(names[-1]), picture)
+    return names
 
 
 def _as_jpeg(source: Path) -> bytes:
-    """A chip as JPEG: Google Earth's balloons do not show WebP everywhere."""
-    with Image.open(source) as picture, io.BytesIO() as out:
-        picture.convert("RGB").save(out, "JPEG", quality=_CHIP_QUALITY)
-        return out.getvalue()
+    """A chip as JPEG (Google Earth's balloons do not show WebP everywhere); nothing if it cannot be read."""
+    try:
+        with Image.open(source) as picture, io.BytesIO() as out:
+            picture.convert("RGB").save(out, "JPEG", quality=_CHIP_QUALITY)
+            return out.getvalue()
+    except OSError:
+        return b""
 
 
 def _pictures(chips: Iterable[str]) -> str:

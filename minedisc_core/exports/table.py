@@ -18,9 +18,8 @@ _TEXTS = tuple(place for place, column in enumerate(COLUMNS) if column.kind is s
 
 def safe_cell(text: str) -> str:
     """`text` with an apostrophe before anything a spreadsheet would take for a formula; numbers stay numbers."""
-    if not text or not text.lstrip().startswith(_STARTS_A_FORMULA) or _PLAIN_NUMBER.fullmatch(text):
-        return text
-    return "'" + text
+    is_suspect = text.startswith(_STARTS_A_FORMULA) or text.lstrip().startswith(_STARTS_A_FORMULA)
+    return "'" + text if is_suspect and not _PLAIN_NUMBER.fullmatch(text) else text
 
 
 def write_csv(path: Path, candidates: Sequence[Candidate]) -> None:

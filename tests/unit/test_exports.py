@@ -1,0 +1,295 @@
+from __future__ import annotations
+
+import csv
+import dataclasses
+import warnings
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import geopandas as gpd
+import numpy as np
+import pyogrio
+import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from shapely import box
+
+from minedisc_core.bench.made_up import made_up_matches, made_up_sites, made_up_summary
+from minedisc_core.domain import Impact, LandMatch, NearestDam, Reason, RegisterStatus, Status, TitleMatch
+from minedisc_core.errors import StoreError, UsageError
+from minedisc_core.exports import CAUTION, COLUMNS, FORMATS, export
+from minedisc_core.exports.table import safe_cell
+from minedisc_core.review import new_verdict
+from minedisc_core.store import Store
+
+RUN = "20260101-000000-aaaa"
+NASTY = 'Mina "São João" & Filhos <Ltda> d\'Água; a,b'
+RING = box(-44, -20, -43.99, -19.99).difference(box(-43.997, -19.997, -43.993, -19.993))
+PARTS = shapely.MultiPolygon([RING, box(-43.98, -20, -43.97, -19.99)])
+KML = "{http://www.opengis.net/kml/2.2}"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """Four candidates, one per register status, then a rejected and a discarded one; the first has every nasty name."""
+    sites, matches = made_up_sites(6, run_id=RUN), made_up_matches(6)
+    for place, status in enumerate(RegisterStatus):
+        matches[place] = dataclasses.replace(matches[place], status=status)
+    nothing = list(RegisterStatus).index(RegisterStatus.NOTHING_FOUND)
+    matches[nothing] = dataclasses.replace(
+        matches[nothing],
+        nearest_dam=NearestDam(NASTY, '=HYPERLINK("http://x")', 12.34, "sigbm"),
+        titles=(TitleMatch("830.1/2019", NASTY, False, NASTY, NASTY, 0.5),),
+        lands=(LandMatch(NASTY, "Indígena", 0.5),),
+    )
+    sites[nothing] = dataclasses.replace(sites[nothing], polygon=PARTS)
+    sites[5] = dataclasses.replace(sites[5], discarded=True)
+    with Store.in_memory() as opened:
+        opened.take_in(made_up_summary(6, RUN), tmp_path / "run", sites, matches)
+        opened.record([new_verdict(site.site_id, Status.CONFIRMED, "-43.9", notes="@SUM(A1)") for site in sites[:4]])
+        opened.record([new_verdict(sites[4].site_id, Status.REJECTED, reason=Reason.BURN)])
+        yield opened
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def read_layers(path: Path) -> dict[str, gpd.GeoDataFrame]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return {name: pyogrio.read_dataframe(path, layer=name) for name, _ in pyogrio.list_layers(path)}
+
+
+def parse_kml(path: Path) -> ElementTree.Element:
+    """The Document element."""
+    return ElementTree.parse(path).getroot()[0]  # noqa: S314  # a file we wrote ourselves
+
+
+def unregistered(store: Store) -> set[str]:
+    wanted = (RegisterStatus.NOTHING_FOUND, RegisterStatus.TITLE_WITHOUT_EXTRACTION_RIGHT)
+    return {c.candidate_id for c in store.candidates() if c.status == "confirmed" and c.match.status in wanted}
+
+
+def read_any(path: Path, kind: str) -> list[dict[str, Any]]:
+    if kind == "csv":
+        return read_csv(path)
+    if kind == "parquet":
+        return list(gpd.read_parquet(path).to_dict("records"))
+    return [row for layer in read_layers(path).values() for row in layer.to_dict("records")]
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_an_export_holds_the_confirmed_unregistered_ones(store: Store, tmp_path: Path, kind: str) -> None:
+    result = export(store, tmp_path / f"out.{kind}", kind)
+    rows = read_any(result.path, kind)
+    assert result.rows == len(rows) == 2
+    assert {row["candidate_id"] for row in rows} == unregistered(store)
+    assert result.by_register_status == {"nothing_found": 1, "title_without_extraction_right": 1}
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_with_all_it_holds_every_undiscarded_one(store: Store, tmp_path: Path, kind: str) -> None:
+    result = export(store, tmp_path / f"out.{kind}", kind, include_all=True)
+    rows = read_any(result.path, kind)
+    assert {row["candidate_id"] for row in rows} == set(store.candidate_ids())
+    assert result.rows == len(rows) == 5
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_names_with_marks_and_accents_survive(store: Store, tmp_path: Path, kind: str) -> None:
+    rows = read_any(export(store, tmp_path / f"out.{kind}", kind).path, kind)
+    row = next(row for row in rows if row["register_status"] == "nothing_found")
+    assert row["nearest_dam"] == NASTY
+    assert row["lands"] == f"{NASTY} (Indígena)"
+    assert row["titles"] == f"830.1/2019 ({NASTY}: may not extract)"
+    assert row["registers_as_of"] == made_up_matches(1)[0].registers_as_of
+    assert float(row["nearest_dam_distance_m"]) == 12.3
+
+
+@pytest.mark.parametrize("kind", ["kml", "kmz", "gpkg", "parquet"])
+def test_parts_and_holes_survive(store: Store, tmp_path: Path, kind: str) -> None:
+    rows = read_any(export(store, tmp_path / f"out.{kind}", kind).path, kind)
+    shape = next(row["geometry"] for row in rows if row["register_status"] == "nothing_found")
+    assert shape.symmetric_difference(PARTS).area < 1e-10
+    assert sum(len(part.interiors) for part in shape.geoms) == 1
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_no_candidate_gives_a_valid_empty_file(tmp_path: Path, kind: str) -> None:
+    with Store.in_memory() as store:
+        result = export(store, tmp_path / f"out.{kind}", kind)
+    assert result.rows == 0
+    assert read_any(result.path, kind) == []
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_thousands_of_rows_come_through(tmp_path: Path, kind: str) -> None:
+    with Store.in_memory() as store:
+        store.take_in(made_up_summary(2_500, RUN), tmp_path, made_up_sites(2_500, run_id=RUN), made_up_matches(2_500))
+        result = export(store, tmp_path / f"out.{kind}", kind, include_all=True, run_id=RUN)
+    assert len(read_any(result.path, kind)) == result.rows == 2_475
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_every_file_says_what_it_is_not(store: Store, tmp_path: Path, kind: str) -> None:
+    path = export(store, tmp_path / f"out.{kind}", kind, include_all=True).path
+    rows = read_any(path, kind)
+    if kind == "kmz":
+        text = zipfile.ZipFile(path).read("doc.kml").decode()
+    elif kind == "kml":
+        text = path.read_text("utf-8")
+    else:
+        text = " ".join(str(row["note"]) for row in rows)
+    assert CAUTION in text
+    assert "illegal" not in text.lower() + " ".join(str(row["register_text"]) for row in rows).lower()
+    assert all(row["registers_as_of"] for row in rows)
+
+
+def test_the_csv_has_the_columns_people_count_on(store: Store, tmp_path: Path) -> None:
+    rows = read_csv(export(store, tmp_path / "out.csv", "csv").path)
+    wanted = "candidate_id lon lat status register_status impact score area_cells_ha verdict_by verdict_at_utc"
+    assert {*wanted.split(), "registers_as_of", "model"} <= set(rows[0])
+    assert list(rows[0]) == [column.name for column in COLUMNS]
+    assert float(rows[0]["lon"]) < 0
+
+
+def test_the_csv_runs_nothing_in_a_spreadsheet_and_numbers_stay_numbers(store: Store, tmp_path: Path) -> None:
+    rows = read_csv(export(store, tmp_path / "out.csv", "csv").path)
+    row = next(row for row in rows if row["register_status"] == "nothing_found")
+    assert row["nearest_dam_owner"] == '\'=HYPERLINK("http://x")'
+    assert row["notes"] == "'@SUM(A1)"
+    assert row["verdict_by"] == "-43.9"
+    assert row["lon"].startswith("-4")
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+A1", "-A1", "@x", "\tx", "\r=x", " =1", "--1", "-1+1", "＝1", "-"])
+def test_what_a_spreadsheet_would_run_gets_an_apostrophe(text: str) -> None:
+    assert safe_cell(text) == "'" + text
+
+
+@pytest.mark.parametrize("text", ["", "-43.9", "+5", "-1,5", "-.5", "-1e-3", "Mina -1", "a=b", "12"])
+def test_numbers_and_plain_words_stay_as_they_are(text: str) -> None:
+    assert safe_cell(text) == text
+
+
+@settings(max_examples=15)
+@given(st.text(max_size=30), st.text(max_size=30))
+def test_any_name_and_note_comes_through_kml_and_csv_readable(tmp_path_factory: Any, name: str, note: str) -> None:
+    folder = tmp_path_factory.mktemp("any")
+    site, match = made_up_sites(1, run_id=RUN)[0], made_up_matches(1)[0]
+    match = dataclasses.replace(match, nearest_dam=NearestDam(name, note, 1.0, name))
+    with Store.in_memory() as store:
+        store.take_in(made_up_summary(1, RUN), folder, [site], [match])
+        store.record([new_verdict(site.site_id, Status.CONFIRMED, name, notes=note)])
+        kml, table = (export(store, folder / f"out.{kind}", kind).path for kind in ("kml", "csv"))
+    data = {d.get("name"): d[0].text or "" for d in parse_kml(kml).iter(f"{KML}Data")}
+    row = read_csv(table)[0]
+    for field in ("nearest_dam", "nearest_dam_owner", "verdict_by", "notes"):
+        assert row[field] in (data[field], "'" + data[field])
+
+
+def test_the_kml_has_a_folder_per_status_a_style_per_class_and_no_link(store: Store, tmp_path: Path) -> None:
+    document = parse_kml(export(store, tmp_path / "out.kml", "kml", include_all=True).path)
+    folders = [folder.get("id") for folder in document.iter(f"{KML}Folder")]
+    assert folders == ["nothing_found", "title_without_extraction_right", "registered", "not_checked"]
+    styles = [style.get("id") for style in document.iter(f"{KML}Style")]
+    assert styles == [f"impact-{impact}" for impact in Impact]
+    assert len({text.text for text in document.iter(f"{KML}text")}) == 1
+    assert not list(document.iter(f"{KML}NetworkLink"))
+    for mark in document.iter(f"{KML}Placemark"):
+        assert 3000 <= float(mark.findtext(f"{KML}LookAt/{KML}range", "0")) <= 5000
+        assert mark.findtext(f"{KML}TimeSpan/{KML}begin") == "2025-01-01"
+        assert mark.findtext(f"{KML}styleUrl", "").removeprefix("#") in styles
+
+
+def test_every_field_of_the_balloon_is_written_in_every_placemark(store: Store, tmp_path: Path) -> None:
+    document = parse_kml(export(store, tmp_path / "out.kml", "kml", include_all=True).path)
+    balloon = document.findtext(f"{KML}Style/{KML}BalloonStyle/{KML}text", "")
+    for mark in document.iter(f"{KML}Placemark"):
+        written = {data.get("name") for data in mark.iter(f"{KML}Data")}
+        assert {part.split("]")[0] for part in balloon.split("$[")[1:]} - {"name", "description"} <= written
+
+
+def test_not_checked_is_in_no_unregistered_folder(store: Store, tmp_path: Path) -> None:
+    layers = read_layers(export(store, tmp_path / "out.kml", "kml", include_all=True).path)
+    statuses = {name: set(layer["register_status"]) for name, layer in layers.items()}
+    assert [found for name, found in statuses.items() if "nothing_found" in name] == [{"nothing_found"}]
+    assert [found for found in statuses.values() if "not_checked" in found] == [{"not_checked"}]
+
+
+def test_a_kmz_carries_the_chips_beside_the_document(store: Store, tmp_path: Path) -> None:
+    chips = tmp_path / "run" / "chips"
+    chips.mkdir(parents=True)
+    first = sorted(unregistered(store))[0]
+    for kind in ("true_colour", "swir"):
+        Image.fromarray(np.full((20, 20, 3), 90, np.uint8)).save(chips / f"{first}_{kind}.webp")
+    path = export(store, tmp_path / "out.kmz", "kmz").path
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+        assert names == [f"chips/{first}_true_colour.jpg", f"chips/{first}_swir.jpg", "doc.kml"]
+        text = archive.read("doc.kml").decode()
+        assert archive.read(names[0])[:2] == b"\xff\xd8"
+    assert text.count("chips/") == 2
+    assert len(read_any(path, "kmz")) == 2
+
+
+def test_a_broken_chip_does_not_break_the_export(store: Store, tmp_path: Path) -> None:
+    chips = tmp_path / "run" / "chips"
+    chips.mkdir(parents=True)
+    (chips / f"{sorted(unregistered(store))[0]}_swir.webp").write_bytes(b"no picture")
+    path = export(store, tmp_path / "out.kmz", "kmz").path
+    assert zipfile.ZipFile(path).namelist() == ["doc.kml"]
+
+
+def test_a_moved_point_is_the_place_in_the_file(store: Store, tmp_path: Path) -> None:
+    name = sorted(unregistered(store))[0]
+    store.record([new_verdict(name, Status.CONFIRMED, moved=(-44.123, -20.456))])
+    rows = {row["candidate_id"]: row for row in read_csv(export(store, tmp_path / "out.csv", "csv").path)}
+    assert (rows[name]["lon"], rows[name]["lat"], rows[name]["is_moved"]) == ("-44.123", "-20.456", "True")
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_folder_that_cannot_be_written_is_named_and_nothing_is_left_behind(
+    store: Store, tmp_path: Path, kind: str
+) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(StoreError, match="could not be written"):
+        export(store, tmp_path / "file" / f"out.{kind}", kind)
+    with pytest.raises(StoreError, match="it is a folder"):
+        export(store, tmp_path, kind)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_failed_export_leaves_the_file_of_before(store: Store, tmp_path: Path, monkeypatch: Any) -> None:
+    path = export(store, tmp_path / "out.csv", "csv").path
+    before = path.read_bytes()
+
+    def full_disk(*_: object) -> None:
+        path.with_name("scratch").write_text("half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setitem(export.__globals__["_WRITERS"], "csv", full_disk)
+    with pytest.raises(StoreError, match="No space left"):
+        export(store, path, "csv")
+    assert path.read_bytes() == before
+
+
+def test_an_export_replaces_the_one_before(store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "new" / "out.gpkg"
+    for include_all, rows in ((True, 5), (False, 2)):
+        export(store, path, "gpkg", include_all=include_all)
+        assert len(pyogrio.read_dataframe(path)) == rows
+
+
+def test_an_unknown_format_or_run_is_named(store: Store, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="csv, kml, kmz, gpkg, parquet"):
+        export(store, tmp_path / "x.shp", "shp")
+    with pytest.raises(StoreError, match="was not taken in"):
+        export(store, tmp_path / "x.csv", "csv", run_id="nothing")
