@@ -30,7 +30,9 @@ def nearest_entries(sites: NDArray[np.object_], layer: Layer) -> tuple[NDArray[n
         layer: at least one entry.
 
     Returns:
-        (n,) rows and (n,) distances, 0 where they meet. Exact up to 1,000 km, the Mercator nearest beyond.
+        (n,) rows and (n,) distances, 0 where they meet. Beyond 1,000 km the nearest in Mercator is
+        given. The ends are those of the shortest line in Mercator: for sites of 10 km the distance to an
+        outline may come out up to 0.1 % long, to a point less.
     """
     moved = to_mercator(sites)
     rows = np.zeros(len(sites), np.int64)

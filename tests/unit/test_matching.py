@@ -229,26 +229,36 @@ squares = st.tuples(degrees, degrees, st.integers(1, 40)).map(
 places = st.tuples(degrees, degrees).map(lambda t: shapely.Point(LON + t[0], LAT + t[1]))
 
 
-def brute_distance_m(site: shapely.Geometry, entry: shapely.Geometry) -> float:
-    """Least geodesic distance over closely spaced points of both outlines."""
+def brute_distance_m(site: shapely.Geometry, entry: shapely.Geometry, step_deg: float) -> float:
+    """Least geodesic distance over points of both outlines, `step_deg` apart."""
     if site.intersects(entry):
         return 0.0
-    a, b = (shapely.get_coordinates(shapely.segmentize(shape, 0.02)) for shape in (site, entry))
+    a, b = (shapely.get_coordinates(shapely.segmentize(shape, step_deg)) for shape in (site, entry))
     lon, lat = np.repeat(a, len(b), 0).T
     to_lon, to_lat = np.tile(b, (len(a), 1)).T
     return float(GEOD.inv(lon, lat, to_lon, to_lat)[2].min())
 
 
-@given(st.lists(squares, min_size=1, max_size=4), st.lists(places | squares, min_size=1, max_size=6))
-def test_the_nearest_entry_is_the_nearest_of_all_pairs(
+@given(st.lists(squares, min_size=1, max_size=4), st.lists(places, min_size=1, max_size=8))
+def test_the_nearest_point_is_the_nearest_of_all_pairs(
     sites: list[shapely.Geometry], entries: list[shapely.Geometry]
 ) -> None:
     rows, metres = nearest_entries(np.array(sites, dtype=object), layer(entries, "x"))
     for site, row, distance in zip(sites, rows, metres, strict=True):
-        brute = [brute_distance_m(site, entry) for entry in entries]
-        assert distance <= min(brute) * 1.0005 + 1
-        assert distance >= min(brute) * 0.9 - 1200
-        assert brute[row] <= min(brute) * 1.05 + 1200
+        brute = [brute_distance_m(site, entry, step_deg=0.001) for entry in entries]
+        assert min(brute) - 60 <= distance <= min(brute) * 1.0001 + 0.01
+        assert brute[row] <= min(brute) + 60
+
+
+@given(st.lists(squares, min_size=1, max_size=3), st.lists(squares, min_size=1, max_size=5))
+def test_the_nearest_outline_is_the_nearest_of_all_pairs(
+    sites: list[shapely.Geometry], entries: list[shapely.Geometry]
+) -> None:
+    rows, metres = nearest_entries(np.array(sites, dtype=object), layer(entries, "x"))
+    for site, row, distance in zip(sites, rows, metres, strict=True):
+        brute = [brute_distance_m(site, entry, step_deg=0.01) for entry in entries]
+        assert min(brute) - 1100 <= distance <= min(brute) * 1.003 + 0.01
+        assert brute[row] <= min(brute) + 1100
 
 
 @given(st.lists(squares, min_size=1, max_size=4), st.lists(squares, min_size=1, max_size=6))
