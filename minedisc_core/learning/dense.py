@@ -52,7 +52,7 @@ class DenseOptions:
     batch: int = 8
     tile_features: int = 21
     """Side of a training tile in features (27 px each): 15 x 15 cells."""
-    learning_rate: float = 1e-3
+    learning_rate: float = 8e-4
     """Adam's first rate; falls to a hundredth along a cosine."""
     mine_weight: float = 3.0
     """Weight of a mine cell in the loss; a background cell has 1."""
@@ -70,20 +70,26 @@ def cell_distances_px(grid: RasterGrid, polygons: Sequence[BaseGeometry]) -> NDA
     rows, cols = grid.cells
     if not polygons:
         return np.full((rows, cols), np.inf)
-    to_crs = Transformer.from_crs("EPSG:4326", grid.crs, always_xy=True)
-    back = ~grid.transform
-
-    def in_pixels(xy: NDArray[np.float64]) -> NDArray[np.float64]:
-        x, y = to_crs.transform(xy[:, 0], xy[:, 1])
-        return np.column_stack([back.a * x + back.b * y + back.c, back.d * x + back.e * y + back.f])
-
-    tree = shapely.STRtree(shapely.transform(np.array(polygons), in_pixels))
+    tree = shapely.STRtree(in_pixels(grid, polygons))
     i, j = np.divmod(np.arange(rows * cols), max(cols, 1))
     centres = shapely.points(j * STRIDE_PX + CENTRE_PX + 0.5, i * STRIDE_PX + CENTRE_PX + 0.5)
     distances = np.full(rows * cols, np.inf)
     pairs, found = tree.query_nearest(centres, return_distance=True, all_matches=False)
     distances[pairs[0]] = found
     return distances.reshape(rows, cols)
+
+
+def in_pixels(grid: RasterGrid, polygons: Sequence[BaseGeometry]) -> NDArray[np.object_]:
+    """Polygons (EPSG:4326) in the raster's pixels, x = column, y = row."""
+    to_crs = Transformer.from_crs("EPSG:4326", grid.crs, always_xy=True)
+    back = ~grid.transform
+
+    def turned(xy: NDArray[np.float64]) -> NDArray[np.float64]:
+        x, y = to_crs.transform(xy[:, 0], xy[:, 1])
+        return np.column_stack([back.a * x + back.b * y + back.c, back.d * x + back.e * y + back.f])
+
+    shapes: NDArray[np.object_] = shapely.transform(np.array(polygons, object), turned)
+    return shapes
 
 
 def label_cells(distances_px: NDArray[np.float64], near_px: float, far_px: float) -> NDArray[np.int8]:
@@ -148,7 +154,7 @@ class _DenseFit:
             set_tensors(self.network, options.start_from)
         self.tf = tf = tensorflow()
         rate = keras().optimizers.schedules.CosineDecay(options.learning_rate, options.steps, 0.01)
-        self.optimizer = keras().optimizers.Adam(rate)
+        self.optimizer = keras().optimizers.Adam(rate, global_clipnorm=1.0)
         self.optimizer.build(self.network.trainable_variables)
         side, cells = options.tile_features * STRIDE_PX, options.tile_features - HEAD_FEATURES + 1
         pixels = tf.TensorSpec((None, side, side, bands), tf.uint16)
