@@ -145,7 +145,7 @@ def fetch(npm: str, vendor: Path, packages: tuple[Package, ...] = PACKAGES) -> N
 def pack(npm: str, into: Path, packages: tuple[Package, ...]) -> None:
     """`npm pack` all packages, running none of their scripts."""
     names = [f"{package.name}@{package.version}" for package in packages]
-    command = [npm, "pack", "--silent", "--ignore-scripts", "--pack-destination", str(into), *names]
+    command = [npm, "pack", "--loglevel=error", "--ignore-scripts", "--pack-destination", str(into), *names]
     done = subprocess.run(
         command, cwd=into, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=NPM_SECONDS, check=False
     )
