@@ -12,15 +12,16 @@ import http.client
 import json
 import os
 import secrets
+import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import psutil
 
 from minedisc_core import errors
 from minedisc_core.errors import MinediscError, StoreError
-from minedisc_core.runs import write_atomically
 from minedisc_core.settings import Settings
 
 SERVER_FILE = "server.json"
@@ -58,12 +59,14 @@ def announce(settings: Settings, port: int, base_path: str = "") -> str:
         settings: names the home folder.
         port: port of this process on 127.0.0.1.
         base_path: the app's base path, such as `minedisc-test` (streamlit's server.baseUrlPath).
+
+    Raises:
+        StoreError: the home cannot be written.
     """
     prefix = f"/{base_path.strip('/')}" if base_path.strip("/") else ""
     started = _started(os.getpid()) or 0.0
     me = Owner(port, secrets.token_urlsafe(32), os.getpid(), started, prefix + VERB_PATH)
-    # A temporary file is made with mode 0600, and renaming keeps it.
-    write_atomically(settings.home / SERVER_FILE, json.dumps(asdict(me)).encode())
+    _write_private(settings.home / SERVER_FILE, json.dumps(asdict(me)))
     return me.token
 
 
@@ -132,6 +135,18 @@ def error_from_json(content: Mapping[str, str]) -> MinediscError:
     if not (isinstance(kind, type) and issubclass(kind, MinediscError)):
         kind = StoreError
     return kind(*(str(content.get(part, "")) for part in ("found", "expected", "remedy")))
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Write a file that only its user may read, whole or not at all."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # made with mode 0600
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(scratch).replace(path)
+    except OSError as error:
+        raise StoreError(f"{path} could not be written: {error.strerror or error}", remedy="free disk space") from error
 
 
 def _read(settings: Settings) -> Owner | None:
