@@ -92,7 +92,7 @@ def list_snapshots(settings: Settings, include_retired: bool = False) -> list[Sn
         RegisterError: a snapshot's JSON is damaged.
     """
     files = sorted(settings.registers.glob("*.json")) if settings.registers.is_dir() else []
-    found = [_snapshot(_read_json(file), file) for file in files if not file.name.endswith(_PROBLEMS)]
+    found = [_snapshot(_read_json(file), file) for file in files if _ID.fullmatch(file.stem)]
     chosen = [snapshot for snapshot in found if snapshot.active or include_retired]
     return sorted(chosen, key=lambda s: (list(RegisterKind).index(s.kind), -s.as_of.toordinal(), s.name))
 

@@ -30,6 +30,7 @@ from minedisc_core.uploads import is_zip, safe_unzip
 
 FORMATS = "GeoPackage, GeoJSON, KML or a shapefile (zipped, with its .shp, .shx, .dbf and .prj)"
 _SUFFIXES = (".shp", ".gpkg", ".geojson", ".json", ".kml")
+_URI_SIGNS = "!?#"
 _SHAPEFILE_START = b"\x00\x00\x27\x0a"
 _SQLITE_START = b"SQLite format 3\x00"
 _HEAD_BYTES = 4096
@@ -57,7 +58,8 @@ def open_layers(path: Path, settings: Settings) -> Iterator[list[VectorLayer]]:
         RegisterError: the file is missing, empty or of another format; a zip holds none of them or is unsafe.
     """
     with tempfile.TemporaryDirectory(prefix="minedisc-") as scratch:
-        yield [layer for file in _vector_files(path, Path(scratch), settings) for layer in _layers(file, path.name)]
+        files = _vector_files(path, Path(scratch), settings)
+        yield [layer for file in files for layer in _layers(file, _plainly_named(file, Path(scratch)), path.name)]
 
 
 def _vector_files(path: Path, scratch: Path, settings: Settings) -> list[Path]:
@@ -76,14 +78,27 @@ def _vector_files(path: Path, scratch: Path, settings: Settings) -> list[Path]:
     return files
 
 
-def _layers(file: Path, source: str) -> list[VectorLayer]:
-    shown = source if file.name == source else f"{source} ({file.name})"
+def _plainly_named(file: Path, scratch: Path) -> Path:
+    """The file itself, or a link to it and its side files where pyogrio would read signs of the path as a URI."""
+    if not any(sign in str(file) for sign in _URI_SIGNS):
+        return file
+    folder = Path(tempfile.mkdtemp(dir=scratch))
+    for part in file.parent.iterdir():
+        if part.stem == file.stem:
+            (folder / f"layer{part.suffix}").symlink_to(part.resolve())
+    return folder / f"layer{file.suffix}"
+
+
+def _layers(named: Path, file: Path, source: str) -> list[VectorLayer]:
+    """The layers of `file`, which people know as `named`."""
+    shown = source if named.name == source else f"{source} ({named.name})"
     _check_start(file, shown)
     try:
         found = [str(name) for name, _ in pyogrio.list_layers(file)]
         fields = [tuple(map(str, pyogrio.read_info(file, layer=name)["fields"])) for name in found]
     except (DataSourceError, DataLayerError) as error:
-        raise RegisterError(f"{shown} cannot be opened: {error}", FORMATS, "export the layer again") from error
+        reason = str(error).replace(f"{file.parent}/", "")
+        raise RegisterError(f"{shown} cannot be opened: {reason}", FORMATS, "export the layer again") from error
     titles = [shown if len(found) == 1 else f"{shown}, layer {name}" for name in found]
     return [VectorLayer(file, *rest) for rest in zip(found, fields, titles, strict=True)]
 
@@ -122,7 +137,7 @@ def read_vector_rows(layer: VectorLayer, columns: Iterable[str]) -> RawRows:
 def _read(layer: VectorLayer, columns: Sequence[str], encoding: str | None) -> gpd.GeoDataFrame:
     try:
         frame = pyogrio.read_dataframe(
-            layer.path, layer=layer.layer, columns=list(columns), encoding=encoding, on_invalid="ignore"
+            layer.path, layer=layer.layer, columns=list(columns), encoding=encoding, on_invalid="fix"
         )
     except (DataSourceError, DataLayerError, ValueError, UnicodeError) as error:
         raise RegisterError(f"{layer.shown} cannot be read: {error}", FORMATS, "export the layer again") from error

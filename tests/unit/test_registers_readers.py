@@ -291,6 +291,36 @@ def test_metres_in_a_geojson_are_listed_and_never_taken_for_degrees(tmp_path: Pa
         read_register(RegisterKind.POLYGONS, path, settings)
 
 
+def test_an_open_outline_is_closed(tmp_path: Path, settings: Settings) -> None:
+    path = tmp_path / "p.geojson"
+    path.write_text('{"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 1]]]}')
+    assert read_register(RegisterKind.POLYGONS, path, settings).frame.geometry[0].equals(shapely.box(0, 0, 1, 1))
+
+
+@pytest.mark.parametrize("stated", ["UTF-8", "ISO-8859-1", "1252", ""])
+@pytest.mark.parametrize("written", ["cp1252", "utf-8"])
+def test_a_shapefile_is_read_whatever_encoding_it_states(
+    stated: str, written: str, tmp_path: Path, settings: Settings
+) -> None:
+    titles_frame(NOME=["São João"]).to_file(tmp_path / "t.shp", encoding=written, engine="pyogrio")
+    (tmp_path / "t.cpg").write_text(stated)
+    table = read_register(RegisterKind.SIGMINE, tmp_path / "t.shp", settings)
+    assert list(table.frame["holder"]) == ["São João"]
+    assert list(table.frame["may_extract"]) == [True]
+
+
+def test_signs_of_addresses_in_file_names_do_no_harm(tmp_path: Path, settings: Settings) -> None:
+    folder = tmp_path / "what? now!"
+    folder.mkdir()
+    titles_frame(NOME=["a"]).to_file(tmp_path / "t.shp", engine="pyogrio")
+    with zipfile.ZipFile(tmp_path / "t#1.zip", "w") as archive:
+        for part in tmp_path.glob("t.*"):
+            archive.write(part, f"A!b/t?{part.suffix}")
+            part.rename(folder / f"t.zip!{part.suffix}")
+    for path in (folder / "t.zip!.shp", tmp_path / "t#1.zip"):
+        assert list(read_register(RegisterKind.SIGMINE, path, settings).frame["holder"]) == ["a"]
+
+
 def test_indigenous_lands_load_with_long_and_with_short_names(tmp_path: Path, settings: Settings) -> None:
     columns = {"terrai_codigo": [1, 2], "terrai_nome": ["Yanomami", None], "fase_ti": ["Regularizada", "Em Estudo"]}
     frame = gpd.GeoDataFrame(columns, geometry=[SQUARE, SQUARE], crs=4674)
