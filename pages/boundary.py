@@ -12,8 +12,10 @@ from minedisc_core.errors import MinediscError
 LOG = logging.getLogger("minedisc.pages")
 
 
-def explain(error: Exception) -> bool:
+def explain(error: Exception | None) -> bool:
     """Show an error in words; True, so that Streamlit shows nothing of its own."""
+    if error is None:
+        return False
     if isinstance(error, MinediscError):
         LOG.warning("%s: %s", type(error).__name__, error)
         _show(error)

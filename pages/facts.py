@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from minedisc_core.registers.wording import describe
-
-from minedisc_core.domain import Candidate, TitleMatch
+from minedisc_core.domain import Candidate, RegisterMatch, TitleMatch
 from minedisc_core.imagery.chips import CHIP_KINDS, chip_name
+from minedisc_core.registers.sentences import describe
 from minedisc_core.runs import CHIPS
 from pages import shared, words
 
@@ -62,7 +61,7 @@ def _facts(candidate: Candidate) -> Iterator[tuple[str, str, str]]:
         words.ha(site.area_cells_ha),
         f"{words.count(site.cells, 'cell')} of 270 m; not the mine's own area",
     )
-    yield "Registers", words.REGISTER_STATUS[match.status], describe(match)
+    yield "Registers", words.REGISTER_STATUS[match.status], _register_note(match)
     if match.nearest_dam:
         dam = match.nearest_dam
         yield "Nearest dam", f"{dam.name or 'without a name'}, {words.distance(dam.distance_m)}", dam.owner
@@ -77,6 +76,14 @@ def _facts(candidate: Candidate) -> Iterator[tuple[str, str, str]]:
         yield "Earlier here", candidate.earlier[0], " ".join(candidate.earlier[1:])
     if candidate.verdict_by:
         yield "Decided by", candidate.verdict_by, words.moment(candidate.verdict_at_utc)
+
+
+def _register_note(match: RegisterMatch) -> str:
+    """The sentences of `describe` without those on the dam, the titles and the lands, which stand by themselves."""
+    lines = describe(match)
+    before = 1 + len(match.missing)
+    after = before + bool(match.nearest_dam) + len(match.titles)
+    return " ".join(lines[:before] + lines[after : len(lines) - max(1, len(match.lands))])
 
 
 def _impact(candidate: Candidate) -> tuple[str, str]:

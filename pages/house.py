@@ -29,8 +29,13 @@ class Noted:
 
     def __init__(self, *kinds: type[Exception]) -> None:
         self._kinds = kinds or (MinediscError,)
-        self.problem = ""
-        """What went wrong; empty if nothing did."""
+        self.error: Exception | None = None
+        """What went wrong; None if nothing did."""
+
+    @property
+    def problem(self) -> str:
+        """The error as text; empty if there is none."""
+        return str(self.error) or type(self.error).__name__ if self.error else ""
 
     def __enter__(self) -> Noted:
         return self
@@ -40,7 +45,7 @@ class Noted:
     ) -> bool:
         if not isinstance(error, self._kinds):
             return False
-        self.problem = str(error) or type(error).__name__
+        self.error = error
         return True
 
 
@@ -55,6 +60,8 @@ class House:
         """Runs that could not be taken in, with the reason: not tried again by themselves."""
         self.on_open: Callable[[], object] = lambda: None
         """Called once the database is open: the server announces itself then."""
+        self.preparing = threading.Lock()
+        """Held while a picture of a mosaic is made: two tabs must not make the same one."""
         self._store: Store | None = None
         self._lock = threading.RLock()
 
@@ -100,7 +107,7 @@ class House:
         with self._lock:
             known = {row.run_id for row in self.store.runs()} | set(self.refused)
             finished = [run for run in list_runs(self.settings) if run.state in FINISHED]
-            return [self._take_in(run.folder) for run in finished if run.run_id not in known]
+            return [self._take_in(run.path) for run in finished if run.run_id not in known]
 
     def _take_in(self, folder: Path) -> str:
         with Noted() as noted:

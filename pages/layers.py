@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -12,24 +13,31 @@ LAYER_MAX = 2000
 """Most shapes of one layer that a browser draws without effort."""
 
 
+def harmless(text: str) -> str:
+    """Text for a map's tooltip, layer name or credit: names in files and registers must not become HTML or script."""
+    escaped = html.escape(text)
+    return "".join(f"&#{ord(c)};" if c in "`\\{}$" else c for c in escaped)
+
+
 def site_group(candidates: Iterable[Candidate]) -> Any:
     """Sites as one feature group, coloured by impact class; each knows its candidate id."""
     import folium
 
     group = folium.FeatureGroup(name="Sites")
     looks: dict[tuple[Impact, Status], list[dict[str, Any]]] = {}
-    for candidate in list(candidates)[:LAYER_MAX]:
+    for candidate in candidates:
         looks.setdefault((candidate.impact, candidate.status), []).append(_site_feature(candidate))
     for (impact, status), features in looks.items():
-        _shapes(features, site_style(impact, status), ("label",)).add_to(group)
+        _shapes(features, site_style(impact, status)).add_to(group)
     return group
 
 
 def _site_feature(candidate: Candidate) -> dict[str, Any]:
-    label = f"{words.IMPACT[candidate.impact]} · score {candidate.site.score:.2f} · {words.ha(candidate.site.area_cells_ha)}"
+    site = candidate.site
+    label = f"{words.IMPACT[candidate.impact]} · score {site.score:.2f} · {words.ha(site.area_cells_ha)}"
     return {
         "type": "Feature",
-        "geometry": candidate.site.polygon.__geo_interface__,
+        "geometry": site.polygon.__geo_interface__,
         "properties": {"candidate_id": candidate.candidate_id, "label": label},
     }
 
@@ -42,24 +50,22 @@ def site_style(impact: Impact, status: Status) -> dict[str, Any]:
     return {"color": colour, "weight": 2, "fillColor": colour, "fillOpacity": fill, "dashArray": dashes}
 
 
-def layer_group(name: str, features: Sequence[Mapping[str, Any]], colour: str, shown: bool) -> Any:
-    """A register's shapes or points as one switchable layer; a `label` property shows on hover."""
+def layer_group(name: str, features: Sequence[Mapping[str, Any]], colour: str) -> Any:
+    """A register's shapes and points as one switchable layer; a `label` property shows on hover."""
     import folium
 
-    group = folium.FeatureGroup(name=name, show=shown)
-    points = [f for f in features if f["geometry"]["type"] == "Point"]
-    shapes = [f for f in features if f["geometry"]["type"] != "Point"]
-    for feature in points:
-        lon, lat = feature["geometry"]["coordinates"]
-        folium.CircleMarker(
-            [lat, lon], radius=5, color="#ffffff", weight=1.5, fill=True, fill_color=colour, fill_opacity=0.95,
-            tooltip=str(feature["properties"]["label"]),
-        ).add_to(group)  # fmt: skip
-    if shapes:
-        _shapes(shapes, {"color": colour, "weight": 1.5, "fillOpacity": 0.08, "fillColor": colour}, ("label",)).add_to(
-            group
-        )
+    group = folium.FeatureGroup(name=name)
+    point = folium.CircleMarker(radius=5, color="#ffffff", weight=1.5, fill=True, fill_color=colour, fill_opacity=0.95)
+    for marker in (point, None):
+        chosen = [f for f in features if (f["geometry"]["type"] == "Point") == bool(marker)]
+        if chosen:
+            _shapes(chosen, {} if marker else shape_style(colour), marker).add_to(group)
     return group
+
+
+def shape_style(colour: str) -> dict[str, Any]:
+    """Leaflet path options of a register's outline."""
+    return {"color": colour, "weight": 1.5, "fillColor": colour, "fillOpacity": 0.08}
 
 
 def outline_group(name: str, geometry: Mapping[str, Any], colour: str = "#ffffff") -> Any:
@@ -68,16 +74,18 @@ def outline_group(name: str, geometry: Mapping[str, Any], colour: str = "#ffffff
 
     group = folium.FeatureGroup(name=name)
     style = {"color": colour, "weight": 2.5, "fill": False, "dashArray": "6 4"}
-    folium.GeoJson({"type": "Feature", "geometry": geometry, "properties": {}}, style_function=lambda _: style).add_to(
-        group
-    )
+    feature = {"type": "Feature", "geometry": geometry, "properties": {}}
+    folium.GeoJson(feature, style_function=lambda _: style).add_to(group)
     return group
 
 
-def _shapes(features: Sequence[Mapping[str, Any]], style: dict[str, Any], fields: Sequence[str]) -> Any:
+def _shapes(features: Sequence[Mapping[str, Any]], style: dict[str, Any], marker: Any = None) -> Any:
     import folium
 
-    tooltip = folium.GeoJsonTooltip(fields=list(fields), labels=False, sticky=True)
+    safe = [{**f, "properties": {**f["properties"], "label": harmless(f["properties"]["label"])}} for f in features]
     return folium.GeoJson(
-        {"type": "FeatureCollection", "features": list(features)}, style_function=lambda _: style, tooltip=tooltip
+        {"type": "FeatureCollection", "features": safe},
+        style_function=(lambda _: style) if style else None,
+        marker=marker,
+        tooltip=folium.GeoJsonTooltip(fields=["label"], labels=False, sticky=True),
     )

@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from pages import shared
+from pages.layers import harmless
 
 KINDS = {"true_colour": "True colour", "swir": "SWIR false colour"}
 """Map-tile pyramids that a run leaves, with their names on the map."""
@@ -97,6 +98,18 @@ def layer_control() -> Any:
     return folium.LayerControl(collapsed=True)
 
 
+def add_drawing(made: Any) -> None:
+    """Tools for rectangles and polygons."""
+    from folium.plugins import Draw
+
+    shape = {"shapeOptions": {"color": "#ffffff", "weight": 3, "fillOpacity": 0.05}}
+    none = dict.fromkeys(("polyline", "circle", "marker", "circlemarker"), False)
+    tools = Draw(export=False, draw_options={**none, "rectangle": shape, "polygon": shape})
+    tools.default_js = [("draw", shared.vendored("draw/leaflet.draw.js", tools.default_js[0][1]))]
+    tools.default_css = [("draw", shared.vendored("draw/leaflet.draw.css", tools.default_css[0][1]))]
+    tools.add_to(made)
+
+
 def _use_own_scripts(made: Any) -> None:
     """Leaflet from this app instead of a CDN; jquery, bootstrap and icon fonts are not needed."""
     made.default_js = [("leaflet", shared.vendored("leaflet/leaflet.js", made.default_js[0][1]))]
@@ -110,8 +123,8 @@ def _add_tiles(made: Any, picture: Picture, alone: bool, shown: bool) -> None:
     for kind in picture.kinds if alone else picture.kinds[:1]:
         folium.TileLayer(
             tiles=shared.signed_address(f"tiles/{picture.name}/{kind}/{{z}}/{{x}}/{{y}}", f"tiles:{picture.name}"),
-            name=KINDS[kind] if alone else f"{KINDS[kind]}: {picture.label}",
-            attr=picture.credit,
+            name=KINDS[kind] if alone else f"{KINDS[kind]}: {harmless(picture.label)}",
+            attr=harmless(picture.credit),
             overlay=not alone,
             show=shown and kind == picture.kinds[0],
             max_zoom=19,
@@ -129,7 +142,7 @@ def _add_scores(made: Any, picture: Picture, alone: bool) -> None:
     overlay = folium.raster_layers.ImageOverlay(
         image="data:,",  # folium would open a local address as a file
         bounds=[[south, west], [north, east]],
-        name="Scores" if alone else f"Scores: {picture.label}",
+        name="Scores" if alone else f"Scores: {harmless(picture.label)}",
         opacity=0.7,
         show=False,
         pixelated=True,

@@ -7,6 +7,8 @@ from typing import Any
 import streamlit as st
 
 from minedisc_core.domain import Impact
+from minedisc_core.registers.active import load_active
+from minedisc_core.registers.map_features import features_in
 from minedisc_core.store import CandidateFilter
 from pages import layers, maps, shared, words
 from pages.maps import Picture
@@ -22,11 +24,17 @@ def pictures(run_id: str | None) -> list[Picture]:
     return [picture for picture in found if picture]
 
 
-def groups(wanted: CandidateFilter, shown: list[Picture], queue: str) -> list[Any]:
-    """Sites, dams, titles and lands as switchable layers."""
-    found = shared.store().candidates(wanted, limit=layers.LAYER_MAX)
-    made = [layers.site_group(found)]
-    return made
+def groups(wanted: CandidateFilter, shown: list[Picture]) -> list[Any]:
+    """Lands, titles, dams and, above them, sites, each a layer that can be switched."""
+    candidates = shared.store().candidates(wanted, limit=layers.LAYER_MAX)
+    boxes = [picture.bounds for picture in shown] or [c.site.polygon.bounds for c in candidates]
+    around = features_in(load_active(shared.settings()), boxes, layers.LAYER_MAX)
+    return [
+        layers.layer_group("Protected lands", around.lands, LAND_COLOUR),
+        layers.layer_group("Mining titles", around.titles, TITLE_COLOUR),
+        layers.layer_group("Registered dams and mines", around.dams, DAM_COLOUR),
+        layers.site_group(candidates),
+    ]
 
 
 def legend() -> None:

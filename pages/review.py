@@ -38,7 +38,9 @@ def main() -> None:
 
 def filter_bar(runs: list[str]) -> tuple[CandidateFilter, str | None]:
     """The compact bar: what is in the queue and in which order; the base map, if any."""
-    run, status, impact, register, order, name, more = st.columns([1.7, 1.5, 1.3, 1.5, 0.9, 1.0, 0.7], gap="small", vertical_alignment="bottom")
+    run, status, impact, register, order, name, more = st.columns(
+        [1.7, 1.5, 1.3, 1.5, 0.9, 1.0, 0.7], gap="small", vertical_alignment="bottom"
+    )
     preset = st.session_state.pop(SessionKeys.REVIEW_RUN, None)
     if preset in runs:
         st.session_state["review_run_choice"] = preset
@@ -84,7 +86,7 @@ def draw_map(wanted: CandidateFilter, queue: queues.Queue, basemap: str | None) 
     from streamlit_folium import st_folium
 
     pictures = region.pictures(wanted.run_id)
-    groups = region.groups(replace(wanted, statuses=()), pictures, queue.name)
+    groups = region.groups(replace(wanted, statuses=()), pictures)
     st_folium(
         maps.base(pictures, basemap),
         key="review_map",

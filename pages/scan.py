@@ -1,5 +1,116 @@
-"""Placeholder while this page is being built."""
+"""Scan: choose a mosaic, an area and a model, start, watch, cancel; past runs below."""
 
-from pages import frame
+from __future__ import annotations
 
-frame.heading("Scan", "...")
+from dataclasses import replace
+from typing import Any
+
+import streamlit as st
+
+from minedisc_core.detection.models import Model, broken_models, fits, list_models
+from minedisc_core.jobs import estimate, new_run_id, start_scan
+from pages import area, boundary, frame, maps, mosaics, past_runs, shared, words
+from pages.mosaics import Chosen
+
+
+def main() -> None:
+    """The page."""
+    for sentence in shared.house().take_in_finished():
+        st.toast(sentence)
+    map_side, choice_side = st.columns([58, 42], gap="medium")
+    with choice_side:
+        frame.heading("Scan", "Find surface mines and tailings dams in a Sentinel-2 mosaic.")
+        chosen = mosaics.choose()
+        asked = choose_area_and_model(chosen) if chosen else None
+    with map_side:
+        show_map(chosen, asked)
+    past_runs.running()
+    past_runs.table()
+
+
+def choose_area_and_model(chosen: Chosen) -> dict[str, Any] | None:
+    """The rest of the choices, what the scan will cost, and the button; gives the area."""
+    st.caption(mosaics.facts(chosen))
+    asked = area.choose(chosen)
+    model = choose_model(chosen)
+    if model:
+        threshold, isolated = choose_thresholds(model)
+        start(chosen, asked, model, threshold, isolated)
+    return asked
+
+
+def choose_model(chosen: Chosen) -> Model | None:
+    """The models that fit the mosaic; a sentence for each that does not."""
+    settings = shared.settings()
+    problems = {model.name: fits(model, chosen.mosaic.bands, chosen.mosaic.level) for model in list_models(settings)}
+    usable = {model.name: model for model in list_models(settings) if problems[model.name] is None}
+    others = [problem for problem in problems.values() if problem] + [b.problem for b in broken_models(settings)]
+    name = st.selectbox("Model", list(usable), key="scan_model", placeholder="No model fits this mosaic")
+    if others:
+        with st.expander(f"{words.count(len(others), 'other model')} cannot be used here", expanded=not usable):
+            for problem in others:
+                st.markdown(f"- {boundary.plain(problem)}")
+    if not problems:
+        frame.empty("There is no model yet. Put a model folder into the models folder of your home.")
+    model = usable.get(name)
+    if model and model.discovery.is_demonstration:
+        st.info(
+            "A demonstration model: trained on generated scenes, it shows how minedisc works. "
+            "Its scores say nothing about real places.",
+            icon=":material/science:",
+        )
+    return model
+
+
+def choose_thresholds(model: Model) -> tuple[float, float | None]:
+    """The cut-off of the score, the card's by default, and a higher one for single cells if asked for."""
+    left, right = st.columns(2)
+    default = float(model.discovery.threshold)
+    threshold = left.number_input(
+        "Score cut-off", 0.05, 0.99, default, 0.05, key=f"scan_threshold_{model.name}",
+        help=f"Cells above it are hits. The model card says {default:g}.",
+    )  # fmt: skip
+    isolated = right.number_input(
+        "Higher cut-off for single cells", 0.05, 0.99, None, 0.05, placeholder="off", key="scan_isolated",
+        help="A hit without a neighbour counts only above this score. Off by default.",
+    )  # fmt: skip
+    return threshold, isolated
+
+
+def start(chosen: Chosen, asked: dict[str, Any] | None, model: Model, threshold: float, isolated: float | None) -> None:
+    """What it will cost, and the button."""
+    cost = estimate(chosen.mosaic.grid, asked, model, threads=shared.settings().threads)
+    waiting = area.is_waiting(asked)
+    if waiting:
+        st.markdown("**No area yet.**")
+    elif not cost.km2:
+        st.warning("No cell of the mosaic lies in this area: draw a larger one, inside the mosaic.")
+    else:
+        st.markdown(f"**{words.km2(cost.km2)}** to scan, in about **{words.duration(cost.seconds)}**.")
+    label = "Start the scan"
+    if not st.button(label, type="primary", icon=":material/play_arrow:", disabled=waiting or not cost.km2):
+        return
+    request = replace(
+        chosen.request, model=str(model.folder), aoi=asked, threshold=threshold, isolated_threshold=isolated
+    )
+    with shared.Noted() as noted:
+        start_scan(request, shared.settings().runs / new_run_id(), settings=shared.settings())
+        frame.say("The scan has started.")
+        st.rerun()
+    boundary.explain(noted.error)
+
+
+def show_map(chosen: Chosen | None, asked: dict[str, Any] | None) -> None:
+    """The mosaic with the area on it."""
+    if chosen is None:
+        frame.empty("Choose a mosaic on the right: its picture appears here. Draw the area to scan on it.")
+        return
+    picture = mosaics.preview(chosen)
+    if picture is None:
+        st.caption("No picture can be made of these bands (B2, B3 and B4 are needed); the outline is shown.")
+    basemap = st.session_state.get("scan_basemap")
+    area.draw_map(chosen, picture, asked, basemap)
+    maps.basemap_choice("scan_basemap")
+
+
+main()

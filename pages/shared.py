@@ -15,7 +15,10 @@ import streamlit as st
 
 from minedisc_core.imagery.chips import read_outlines
 from minedisc_core.imagery.display import DISPLAY_KINDS, TileReader
+from minedisc_core.imagery.geotiff import Mosaic
 from minedisc_core.imagery.score_picture import ScorePicture, score_picture
+from minedisc_core.jobs import ScanRequest
+from minedisc_core.jobs.request import open_request_mosaic
 from minedisc_core.runs import CHIPS, SCORES
 from minedisc_core.settings import PROJECT_ROOT, Settings, load_settings
 from minedisc_core.store import Store
@@ -37,7 +40,7 @@ class SessionKeys(StrEnum):
     FLASH = "flash"
     ANALYST = "analyst"
     AREA = "area"
-    WATCHED_RUN = "watched_run"
+    PROBLEM = "problem"
     QUEUE = "queue"
     STALE = "stale"
     CANDIDATE = "candidate"
@@ -69,7 +72,7 @@ def close_houses() -> None:
         for opened in _HOUSES.values():
             opened.close()
         _HOUSES.clear()
-    for cached in (_tile_reader, _score_overlay, _outlines):
+    for cached in (_tile_reader, _score_overlay, _outlines, _opened_mosaic):
         cached.cache_clear()
 
 
@@ -150,3 +153,18 @@ def outlines(run_id: str) -> dict[str, dict[str, Any]]:
 @lru_cache(maxsize=8)
 def _outlines(folder: Path) -> dict[str, dict[str, Any]]:
     return read_outlines(folder)
+
+
+def opened_mosaic(request: ScanRequest) -> Mosaic:
+    """The mosaic of a request, kept open until its files change.
+
+    Raises:
+        ImageryError: a file cannot be used.
+    """
+    stamps = tuple(path.stat().st_mtime_ns for path in map(Path, request.mosaic) if path.is_file())
+    return _opened_mosaic(request, stamps)
+
+
+@lru_cache(maxsize=4)
+def _opened_mosaic(request: ScanRequest, _stamps: tuple[int, ...]) -> Mosaic:
+    return open_request_mosaic(request)

@@ -147,6 +147,10 @@ def run_label(summary: RunSummary, demo: Path) -> str:
     return f"{mosaic_label(summary.mosaic, summary.level, demo)}, {summary.finished_at_utc:%d %b %H:%M}"
 
 
+CREDIT = "Contains Copernicus Sentinel data"
+"""Who the pixels are from, where the file does not say it."""
+
+
 def credit(summary: RunSummary) -> str:
     """Who the pixels are from, for the map's corner."""
-    return summary.source or "Contains Copernicus Sentinel data"
+    return summary.source or CREDIT

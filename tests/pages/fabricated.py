@@ -50,7 +50,7 @@ def make_sites(run_id: str, count: int, grid: RasterGrid = GRID) -> list[Site]:
     sites = []
     for number in range(count):
         cell = np.array([number % rows, (3 * number) % cols])
-        cells = np.array([cell + (0, k) for k in range(1 + number % 3) if cell[1] + k < cols])
+        cells = np.array([(cell[0], cell[1] + k) for k in range(1 + number % 3) if cell[1] + k < cols])
         sites.append(_site(f"{run_id}-{number + 1:04d}", cells, 0.99 - 0.35 * number / max(1, count), number, grid))
     sites[-1] = replace(sites[-1], discarded=count > 1, impact=Impact.NO_ORE)
     return sites

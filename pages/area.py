@@ -1,0 +1,124 @@
+"""The area to scan: the whole mosaic, drawn on the map, or from a file. Saved as soon as it is there."""
+
+from __future__ import annotations
+
+import tempfile
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from streamlit_folium import st_folium
+
+from minedisc_core.registers.areas import aoi_from_geojson, read_aoi
+from minedisc_core.runs import read_json, write_json
+from minedisc_core.uploads import check_upload
+from pages import boundary, layers, maps, shared
+from pages.maps import Picture
+from pages.mosaics import Chosen
+from pages.shared import SessionKeys
+
+MAP_KEY, KIND_KEY, FILE_KEY = "scan_map", "scan_area_kind", "scan_area_file"
+FORMATS = ["geojson", "json", "kml", "kmz", "zip", "gpkg"]
+MAP_HEIGHT_PX = 540
+
+
+class Kind(StrEnum):
+    """Where the area comes from."""
+
+    WHOLE = "Whole mosaic"
+    DRAWN = "Drawn"
+    FILE = "From a file"
+
+
+def choose(chosen: Chosen) -> dict[str, Any] | None:
+    """The widgets; the area as a GeoJSON geometry in EPSG:4326, None for the whole mosaic."""
+    _remember(chosen)
+    kind = st.segmented_control("Area to scan", list(Kind), key=KIND_KEY, required=True)
+    if kind == Kind.FILE:
+        st.file_uploader(
+            "GeoJSON, KML, GeoPackage or zipped shapefile", FORMATS, key=FILE_KEY, on_change=_take_file, args=(chosen,)
+        )
+    area = st.session_state[SessionKeys.AREA]
+    if kind == Kind.WHOLE:
+        return None
+    if kind == Kind.DRAWN and not area["drawn"]:
+        st.caption("Draw a rectangle or a polygon with the tools at the left edge of the map.")
+    return area["drawn"] if kind == Kind.DRAWN else area["file"]
+
+
+def is_waiting(area: dict[str, Any] | None) -> bool:
+    """Whether an area is to be drawn or uploaded and is not there yet."""
+    return area is None and st.session_state.get(KIND_KEY) != Kind.WHOLE
+
+
+def _remember(chosen: Chosen) -> None:
+    """Bring back the area of this mosaic that was saved last."""
+    if st.session_state.get(SessionKeys.AREA, {}).get("mosaic") == chosen.key:
+        st.session_state.setdefault(KIND_KEY, Kind.WHOLE)
+        return
+    path = _path(chosen)
+    saved = read_json(path) if path.is_file() else {"kind": Kind.WHOLE, "drawn": None, "file": None}
+    st.session_state[SessionKeys.AREA] = {**saved, "mosaic": chosen.key}
+    st.session_state[KIND_KEY] = Kind(saved["kind"])
+
+
+def _keep(chosen: Chosen, kind: Kind, geometry: Any) -> None:
+    """Save an area in the session and on disk, and choose it."""
+    area = st.session_state[SessionKeys.AREA]
+    area["drawn" if kind == Kind.DRAWN else "file"] = geometry
+    area["kind"] = st.session_state[KIND_KEY] = kind
+    write_json(_path(chosen), area)
+
+
+def _path(chosen: Chosen) -> Path:
+    return shared.settings().home / "areas" / f"{chosen.key}.json"
+
+
+def _take_drawing(chosen: Chosen) -> None:
+    drawings = (st.session_state.get(MAP_KEY) or {}).get("all_drawings")
+    if drawings is None:
+        return
+    if not drawings:
+        _keep(chosen, Kind.DRAWN, None)
+        return
+    with shared.Noted() as noted:
+        _keep(chosen, Kind.DRAWN, aoi_from_geojson(drawings).__geo_interface__)
+    st.session_state[SessionKeys.PROBLEM] = noted.error
+
+
+def _take_file(chosen: Chosen) -> None:
+    upload = st.session_state.get(FILE_KEY)
+    if upload is None:
+        return
+    with shared.Noted() as noted, tempfile.TemporaryDirectory() as scratch:
+        check_upload(upload.name, upload.size, shared.settings())
+        path = Path(scratch) / f"area{Path(upload.name).suffix.lower()}"
+        path.write_bytes(upload.getbuffer())
+        _keep(chosen, Kind.FILE, read_aoi(path, shared.settings()).__geo_interface__)
+    st.session_state[SessionKeys.PROBLEM] = noted.error
+
+
+def draw_map(chosen: Chosen, picture: Picture | None, area: dict[str, Any] | None, basemap: str | None) -> None:
+    """The mosaic in true colour, with tools to draw and the area as it is now."""
+    made = maps.base([picture] if picture else [], basemap)
+    maps.add_drawing(made)
+    west, south, east, north = chosen.mosaic.grid.footprint.bounds
+    groups = [layers.outline_group("Mosaic", chosen.mosaic.grid.footprint.__geo_interface__, "#ffd54a")]
+    live = (st.session_state.get(MAP_KEY) or {}).get("all_drawings")
+    if area and not (live and st.session_state.get(KIND_KEY) == Kind.DRAWN):
+        groups.append(layers.outline_group("Area", area))
+    st_folium(
+        made,
+        key=MAP_KEY,
+        height=MAP_HEIGHT_PX,
+        use_container_width=True,
+        returned_objects=["all_drawings"],
+        feature_group_to_add=groups,
+        layer_control=maps.layer_control(),
+        center=((south + north) / 2, (west + east) / 2),
+        on_change=lambda: _take_drawing(chosen),
+    )
+    problem = st.session_state.pop(SessionKeys.PROBLEM, None)
+    if problem:
+        boundary.explain(problem)

@@ -1,0 +1,122 @@
+"""Choosing a mosaic: the demo area, one that was scanned before, or files of one's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from minedisc_core.domain import ProductLevel
+from minedisc_core.imagery.display import available_display_kinds, write_display
+from minedisc_core.imagery.geotiff import Mosaic, pixel_size_m
+from minedisc_core.jobs import ScanRequest, list_runs
+from pages import boundary, maps, shared, words
+from pages.maps import Picture
+
+OTHER = "other"
+AS_FILE_SAYS = "as the file says"
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A mosaic that can be opened, with the request that opens it."""
+
+    request: ScanRequest
+    mosaic: Mosaic
+    label: str
+
+    @property
+    def key(self) -> str:
+        """Short name of exactly these pixels."""
+        return self.mosaic.identity[:24]
+
+
+def choose() -> Chosen | None:
+    """The widgets; None until a mosaic can be opened."""
+    options = _options()
+    picked = st.selectbox(
+        "Mosaic", [*options, OTHER], format_func=lambda key: options.get(key, "Files of my own …"), key="scan_mosaic"
+    )
+    paths = _typed_paths() if picked == OTHER else tuple(picked.split("\n"))
+    if not paths:
+        st.caption("A GeoTIFF or VRT of Sentinel-2 bands, pixels of about 10 m. Several files make one mosaic.")
+        return None
+    request = ScanRequest(mosaic=paths, model="", **(_unsaid() if picked == OTHER else {}))
+    with shared.Noted() as noted:
+        mosaic = shared.opened_mosaic(request)
+        level = f" ({mosaic.level})" if mosaic.level else ""
+        return Chosen(request, mosaic, options.get(picked, Path(paths[0]).stem + level))
+    boundary.explain(noted.error)
+    return None
+
+
+def _options() -> dict[str, str]:
+    """Paths (one a line) and name of each mosaic that is known."""
+    settings = shared.settings()
+    demo = {"mosaic.tif": "Demo area (L1C)", "mosaic_l2a.tif": "Demo area (L2A)"}
+    known = {str(settings.demo / name): label for name, label in demo.items() if (settings.demo / name).is_file()}
+    for run in list_runs(settings):
+        if run.mosaic and all(Path(path).is_file() for path in run.mosaic):
+            known.setdefault("\n".join(run.mosaic), words.mosaic_label(run.mosaic, "", settings.demo))
+    return known
+
+
+def _typed_paths() -> tuple[str, ...]:
+    text = st.text_area(
+        "Paths, one a line",
+        key="scan_paths",
+        height=80,
+        placeholder="/data/mosaic.tif",
+        help="Also GDAL's /vsi… paths.",
+    )
+    return tuple(line.strip() for line in text.splitlines() if line.strip())
+
+
+def _unsaid() -> dict[str, Any]:
+    """What files of one's own may not say about themselves."""
+    with st.expander("What the files do not say"):
+        level = st.selectbox("Product level", [AS_FILE_SAYS, *ProductLevel], key="scan_level")
+        offset = st.selectbox(
+            "Offset of the stored numbers", [AS_FILE_SAYS, 0, 1000], key="scan_offset",
+            help="1000 for products of processing baseline 04.00 and later, unless it was removed (harmonised).",
+        )  # fmt: skip
+        bands = st.text_input("Bands in order", key="scan_bands", placeholder="B2, B3, B4, B8", help=AS_FILE_SAYS)
+        dates = st.date_input("First and last day of the imagery", value=(), max_value=date.today(), key="scan_dates")
+    names = tuple(name.strip() for name in bands.replace(";", ",").split(",") if name.strip())
+    return {
+        "level": None if level == AS_FILE_SAYS else level,
+        "dn_offset": None if offset == AS_FILE_SAYS else int(offset),
+        "bands": names or None,
+        "imagery_start": dates[0] if dates else None,
+        "imagery_end": dates[-1] if dates else None,
+    }
+
+
+def facts(chosen: Chosen) -> str:
+    """One line on the mosaic: size, bands, level, dates."""
+    mosaic = chosen.mosaic
+    grid = mosaic.grid
+    height_m, width_m = pixel_size_m(grid)
+    area = words.km2(grid.height_px * height_m * grid.width_px * width_m / 1e6)
+    size = f"{grid.width_px:,} x {grid.height_px:,} px of {width_m:.3g} m"
+    level = str(mosaic.level) if mosaic.level else "level not given"
+    bands = f"{words.count(len(mosaic.bands), 'band')} ({', '.join(mosaic.bands)})"
+    return " · ".join([area, size, level, bands, words.dates(mosaic.imagery_start, mosaic.imagery_end)])
+
+
+def preview(chosen: Chosen) -> Picture | None:
+    """The mosaic as map tiles, made once and kept."""
+    name = f"{shared.PREVIEW}{chosen.key}"
+    folder = shared.picture_folder(name)
+    missing = [
+        kind for kind in available_display_kinds(chosen.mosaic) if folder and not (folder / f"{kind}.tif").is_file()
+    ]
+    if missing and folder:
+        with st.spinner("Preparing the picture of this mosaic, once …"), shared.house().preparing:
+            for kind in missing:
+                if not (folder / f"{kind}.tif").is_file():
+                    write_display(chosen.mosaic, folder / f"{kind}.tif", kind)
+    return maps.picture(name, chosen.label, chosen.mosaic.source or words.CREDIT)
