@@ -39,6 +39,9 @@ __all__ = ["Mosaic", "check_aoi", "check_bands", "open_mosaic", "pixel_size_m", 
 
 PIXEL_SIZE_M = (8.0, 12.0)
 """The nets were trained on 10 m pixels: sides outside this range are refused."""
+_CACHE_MB = 384
+"""GDAL's block cache in a process that reads mosaics (its own default is 5 % of the memory): enough for the
+blocks that two rows of scan tiles share over 9,216 px in twelve bands."""
 _ALIGNED_PX = 0.05
 """How far a file's corner may lie off another file's pixel grid."""
 
@@ -134,7 +137,8 @@ class Mosaic:
     def _dataset(self, path: str) -> rasterio.DatasetReader:
         handles: dict[str, rasterio.DatasetReader] = self._local.__dict__
         if path not in handles or handles[path].closed:
-            handles[path] = open_raster(path)
+            with rasterio.Env(GDAL_CACHEMAX=_CACHE_MB):
+                handles[path] = open_raster(path)
             with self._lock:
                 self._handles.append(handles[path])
         return handles[path]
