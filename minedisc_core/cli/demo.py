@@ -61,8 +61,10 @@ def prepare(settings: Settings, state: dict[str, Any]) -> None:
     Raises:
         MinediscError: a step failed; the earlier ones are kept.
     """
+    from minedisc_core.detection.models import load_model
     from minedisc_core.imagery.demo import write_demo
 
+    load_model(MODEL, settings)  # a missing model is told before the work, not after it
     settings.home.mkdir(parents=True, exist_ok=True)
     say(f"demo 1 of 4: generating {state['size_px']} x {state['size_px']} px of landscape (seed {state['seed']}) ...")
     area = write_demo(settings.demo, state["size_px"], state["seed"])

@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+PACKAGES = ("chromium", "fonts-dejavu-core")
+"""Debian packages; without any font, screenshots show boxes."""
 BROWSER_VARIABLE = "MINEDISC_CHROMIUM"
 """Names the program to use instead of the first one found."""
 
@@ -48,7 +50,7 @@ def install_chromium() -> None:
     if shutil.which("apt-get") and root is not None:
         apt = [*root, "apt-get", "-qq", "-o", "Dpkg::Use-Pty=0"]
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        for step in (["update"], ["install", "-y", "--no-install-recommends", "chromium"]):
+        for step in (["update"], ["install", "-y", "--no-install-recommends", *PACKAGES]):
             run(apt + step, environment)
     if find_chromium() is None:
         run([sys.executable, "-m", "playwright", "install", "chromium"], dict(os.environ))
