@@ -17,7 +17,7 @@ import streamlit as st
 from minedisc_core import owner
 from minedisc_core.errors import MinediscError
 from minedisc_core.log import open_log
-from pages import boundary, routes, shared
+from pages import addresses, boundary, routes, shared
 
 LOG = logging.getLogger("minedisc.app")
 MAIN = Path(__file__).parent / "pages" / "main.py"
@@ -28,7 +28,7 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     """Own the database while the app is up, and say so to command lines."""
     house = shared.house()
     open_log(house.settings)
-    port, base = int(st.get_option("server.port")), shared.prefix()
+    port, base = int(st.get_option("server.port")), addresses.prefix()
     house.on_open = lambda: owner.announce(house.settings, port, base)
     try:
         LOG.info("database open: %s", house.store is not None)
@@ -50,7 +50,7 @@ def _preload() -> None:
 app = st.App(
     MAIN,
     lifespan=lifespan,
-    routes=routes.routes(shared.prefix()),
+    routes=routes.routes(addresses.prefix()),
     on_script_error=boundary.explain,
     exception_handlers={MinediscError: routes.explain},
 )

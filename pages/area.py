@@ -14,8 +14,8 @@ from minedisc_core.registers.areas import aoi_from_geojson, read_aoi
 from minedisc_core.runs import read_json, write_json
 from minedisc_core.uploads import check_upload
 from pages import boundary, layers, maps, shared
-from pages.maps import Picture
 from pages.mosaics import Chosen
+from pages.pictures import Picture
 from pages.shared import SessionKeys
 
 MAP_KEY, KIND_KEY, FILE_KEY = "scan_map", "scan_area_kind", "scan_area_file"
@@ -101,10 +101,10 @@ def _take_file(chosen: Chosen) -> None:
 
 def draw_map(chosen: Chosen, picture: Picture | None, area: dict[str, Any] | None, basemap: str | None) -> None:
     """The mosaic in true colour, with tools to draw and the area as it is now."""
-    made = maps.base([picture] if picture else [], basemap)
+    outline = chosen.mosaic.grid.footprint
+    made = maps.base([picture] if picture else [], basemap, outline.bounds)
     maps.add_drawing(made)
-    west, south, east, north = chosen.mosaic.grid.footprint.bounds
-    groups = [layers.outline_group("Mosaic", chosen.mosaic.grid.footprint.__geo_interface__, "#ffd54a")]
+    groups = [layers.outline_group("Mosaic", outline.__geo_interface__, "#ffd54a")]
     live = (st.session_state.get(MAP_KEY) or {}).get("all_drawings")
     if area and not (live and st.session_state.get(KIND_KEY) == Kind.DRAWN):
         groups.append(layers.outline_group("Area", area))
@@ -116,7 +116,6 @@ def draw_map(chosen: Chosen, picture: Picture | None, area: dict[str, Any] | Non
         returned_objects=["all_drawings"],
         feature_group_to_add=groups,
         layer_control=maps.layer_control(),
-        center=((south + north) / 2, (west + east) / 2),
         on_change=lambda: _take_drawing(chosen),
     )
     problem = st.session_state.pop(SessionKeys.PROBLEM, None)

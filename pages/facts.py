@@ -9,7 +9,7 @@ from minedisc_core.domain import Candidate, RegisterMatch, TitleMatch
 from minedisc_core.imagery.chips import CHIP_KINDS, chip_name
 from minedisc_core.registers.sentences import describe
 from minedisc_core.runs import CHIPS
-from pages import shared, words
+from pages import addresses, shared, words
 
 TITLES_SHOWN = 3
 
@@ -48,7 +48,7 @@ def _chips(candidate: Candidate) -> Iterator[dict[str, str]]:
     for kind in CHIP_KINDS:
         name = chip_name(candidate.site.site_id, kind)
         if folder is not None and (folder / CHIPS / name).is_file():
-            address = shared.signed_address(f"chips/{candidate.run_id}/{name}", f"chips:{candidate.run_id}")
+            address = addresses.signed_address(f"chips/{candidate.run_id}/{name}", f"chips:{candidate.run_id}")
             yield {"kind": kind, "label": words.CHIP[kind], "url": address}
 
 

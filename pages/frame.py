@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages import shared
+from pages import addresses, shared
 from pages.shared import SessionKeys
 
 STYLE = (Path(__file__).parent / "style.css").read_text("utf-8")
@@ -23,7 +23,7 @@ def draw(page: str) -> None:
     message = st.session_state.pop(SessionKeys.FLASH, None)
     if message:
         st.toast(message, icon=":material/check_circle:")
-    if not shared.is_offline():
+    if not addresses.is_offline():
         st.warning(
             "The map's scripts are not on this machine, so the map loads them from **cdn.jsdelivr.net** and "
             "**cdnjs.cloudflare.com**. `make vendor` fetches them once.",

@@ -14,6 +14,7 @@ from minedisc_core import service
 from minedisc_core.domain import RunState
 from minedisc_core.errors import MinediscError
 from minedisc_core.jobs import list_runs
+from minedisc_core.learning.samples import cut_pending
 from minedisc_core.settings import Settings
 from minedisc_core.store import Store
 from pages.signing import Signer
@@ -21,6 +22,8 @@ from pages.signing import Signer
 LOG = logging.getLogger("minedisc.pages")
 QUEUES_KEPT = 64
 """Review queues kept in memory; a browser tab whose queue was dropped gets a new one."""
+CUT_AFTER_S = 3.0
+"""After a verdict: those that follow are cut in the same go."""
 FINISHED = (RunState.COMPLETE, RunState.INCOMPLETE)
 
 
@@ -62,6 +65,7 @@ class House:
         """Called once the database is open: the server announces itself then."""
         self.preparing = threading.Lock()
         """Held while a picture of a mosaic is made: two tabs must not make the same one."""
+        self._cutter: threading.Timer | None = None
         self._store: Store | None = None
         self._lock = threading.RLock()
 
@@ -81,10 +85,26 @@ class House:
 
     def close(self) -> None:
         """Close the database."""
+        if self._cutter is not None:
+            self._cutter.cancel()
         with self._lock:
             if self._store is not None:
                 self._store.close()
             self._store = None
+
+    def cut_soon(self) -> None:
+        """Cut the pixels of new samples in the background; a verdict never waits for them."""
+        with self._lock:
+            if self._cutter is None or not self._cutter.is_alive():
+                self._cutter = threading.Timer(CUT_AFTER_S, self._cut)
+                self._cutter.daemon = True
+                self._cutter.start()
+
+    def _cut(self) -> None:
+        with Noted() as noted:
+            LOG.info("samples cut: %s", cut_pending(self.store, self.settings))
+        if noted.error:
+            LOG.warning("samples were not cut: %s", noted.problem)
 
     def run_folder(self, run_id: str) -> Path | None:
         """Folder of a run by its id; None if there is no such run."""

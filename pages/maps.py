@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
 
-from pages import shared
+from pages import addresses
 from pages.layers import harmless
+from pages.pictures import KINDS, Box, Picture
 
-KINDS = {"true_colour": "True colour", "swir": "SWIR false colour"}
-"""Map-tile pyramids that a run leaves, with their names on the map."""
 BASEMAPS = {
     "Esri World Imagery": (
         "https://server.arcgisonline.com/ArcGIS/rest/services/World_Imagery/MapServer/tile/{z}/{y}/{x}",
@@ -31,51 +29,15 @@ BASEMAPS = {
 PICTURES_MAX = 4
 """Mosaics on one map at most."""
 
-Box = tuple[float, float, float, float]
-"""West, south, east, north in degrees."""
 
-
-@dataclass(frozen=True)
-class Picture:
-    """A mosaic that can be shown as map tiles."""
-
-    name: str
-    """Run id, or the name of a preview."""
-    label: str
-    bounds: Box
-    max_zoom: int
-    kinds: tuple[str, ...]
-    credit: str
-    score_bounds: Box | None
-    """Where the run's scores lie; None if it has none."""
-
-    @property
-    def centre(self) -> tuple[float, float]:
-        """Latitude and longitude of the middle, as Leaflet wants them."""
-        west, south, east, north = self.bounds
-        return (south + north) / 2, (west + east) / 2
-
-
-def picture(name: str, label: str, credit: str) -> Picture | None:
-    """The picture of a run or preview; None where its pyramids are missing."""
-    readers = {kind: reader for kind in KINDS if (reader := shared.tile_reader(name, kind))}
-    if not readers:
-        return None
-    first = next(iter(readers.values()))
-    overlay = shared.score_overlay(name)
-    return Picture(
-        name, label, first.bounds, first.max_zoom, tuple(readers), credit, overlay.bounds if overlay else None
-    )
-
-
-def base(pictures: Sequence[Picture], basemap: str | None = None, zoom: int = 11) -> Any:
+def base(pictures: Sequence[Picture], basemap: str | None = None, bounds: Box | None = None) -> Any:
     """A leafmap map of mosaics: one mosaic's kinds are base layers, several mosaics lie above each other."""
     import leafmap.foliumap as leafmap  # slow the first time: the app imports it in a thread at its start
 
     centre = pictures[0].centre if pictures else (-15.0, -52.0)
     made = leafmap.Map(
         center=list(centre),
-        zoom=zoom if pictures else 4,
+        zoom=11 if pictures else 4,
         tiles=None,
         fullscreen_control=False,
         layers_control=False,
@@ -83,6 +45,9 @@ def base(pictures: Sequence[Picture], basemap: str | None = None, zoom: int = 11
         font_size="0.75rem",
     )
     _use_own_scripts(made)
+    if bounds:
+        west, south, east, north = bounds
+        made.fit_bounds([[south, west], [north, east]])
     if basemap:
         _add_basemap(made, basemap)
     for picture in pictures[:PICTURES_MAX]:
@@ -105,15 +70,15 @@ def add_drawing(made: Any) -> None:
     shape = {"shapeOptions": {"color": "#ffffff", "weight": 3, "fillOpacity": 0.05}}
     none = dict.fromkeys(("polyline", "circle", "marker", "circlemarker"), False)
     tools = Draw(export=False, draw_options={**none, "rectangle": shape, "polygon": shape})
-    tools.default_js = [("draw", shared.vendored("draw/leaflet.draw.js", tools.default_js[0][1]))]
-    tools.default_css = [("draw", shared.vendored("draw/leaflet.draw.css", tools.default_css[0][1]))]
+    tools.default_js = [("draw", addresses.vendored("draw/leaflet.draw.js", tools.default_js[0][1]))]
+    tools.default_css = [("draw", addresses.vendored("draw/leaflet.draw.css", tools.default_css[0][1]))]
     tools.add_to(made)
 
 
 def _use_own_scripts(made: Any) -> None:
     """Leaflet from this app instead of a CDN; jquery, bootstrap and icon fonts are not needed."""
-    made.default_js = [("leaflet", shared.vendored("leaflet/leaflet.js", made.default_js[0][1]))]
-    made.default_css = [("leaflet_css", shared.vendored("leaflet/leaflet.css", made.default_css[0][1]))]
+    made.default_js = [("leaflet", addresses.vendored("leaflet/leaflet.js", made.default_js[0][1]))]
+    made.default_css = [("leaflet_css", addresses.vendored("leaflet/leaflet.css", made.default_css[0][1]))]
 
 
 def _add_tiles(made: Any, picture: Picture, alone: bool, shown: bool) -> None:
@@ -122,7 +87,7 @@ def _add_tiles(made: Any, picture: Picture, alone: bool, shown: bool) -> None:
     west, south, east, north = picture.bounds
     for kind in picture.kinds if alone else picture.kinds[:1]:
         folium.TileLayer(
-            tiles=shared.signed_address(f"tiles/{picture.name}/{kind}/{{z}}/{{x}}/{{y}}", f"tiles:{picture.name}"),
+            tiles=addresses.signed_address(f"tiles/{picture.name}/{kind}/{{z}}/{{x}}/{{y}}", f"tiles:{picture.name}"),
             name=KINDS[kind] if alone else f"{KINDS[kind]}: {harmless(picture.label)}",
             attr=harmless(picture.credit),
             overlay=not alone,
@@ -147,7 +112,7 @@ def _add_scores(made: Any, picture: Picture, alone: bool) -> None:
         show=False,
         pixelated=True,
     )
-    overlay.url = shared.signed_address(f"scores/{picture.name}", f"tiles:{picture.name}")
+    overlay.url = addresses.signed_address(f"scores/{picture.name}", f"tiles:{picture.name}")
     overlay.add_to(made)
 
 

@@ -13,8 +13,8 @@ from minedisc_core.domain import ProductLevel
 from minedisc_core.imagery.display import available_display_kinds, write_display
 from minedisc_core.imagery.geotiff import Mosaic, pixel_size_m
 from minedisc_core.jobs import ScanRequest, list_runs
-from pages import boundary, maps, shared, words
-from pages.maps import Picture
+from pages import boundary, names, pictures, shared, words
+from pages.pictures import Picture
 
 OTHER = "other"
 AS_FILE_SAYS = "as the file says"
@@ -60,7 +60,7 @@ def _options() -> dict[str, str]:
     known = {str(settings.demo / name): label for name, label in demo.items() if (settings.demo / name).is_file()}
     for run in list_runs(settings):
         if run.mosaic and all(Path(path).is_file() for path in run.mosaic):
-            known.setdefault("\n".join(run.mosaic), words.mosaic_label(run.mosaic, "", settings.demo))
+            known.setdefault("\n".join(run.mosaic), names.mosaic_label(run.mosaic, "", settings.demo))
     return known
 
 
@@ -119,4 +119,4 @@ def preview(chosen: Chosen) -> Picture | None:
             for kind in missing:
                 if not (folder / f"{kind}.tif").is_file():
                     write_display(chosen.mosaic, folder / f"{kind}.tif", kind)
-    return maps.picture(name, chosen.label, chosen.mosaic.source or words.CREDIT)
+    return pictures.picture(name, chosen.label, chosen.mosaic.source or names.CREDIT)

@@ -9,7 +9,7 @@ import streamlit as st
 from minedisc_core.domain import RunState
 from minedisc_core.jobs import RunFolder, cancel, list_runs, read_progress, read_request, start_scan
 from minedisc_core.store import RunRow
-from pages import boundary, frame, shared, words
+from pages import boundary, frame, names, shared, words
 from pages.shared import SessionKeys
 
 SHOWN = 8
@@ -84,7 +84,7 @@ def _row(run: RunFolder, row: RunRow | None) -> None:
 def _foreign_row(row: RunRow) -> None:
     """A run that was taken in from a folder outside this home."""
     mosaic, asked, seen, sites, state, action = st.columns(WIDTHS, vertical_alignment="center")
-    mosaic.markdown(boundary.plain(words.mosaic_label(row.summary.mosaic, row.summary.level, shared.settings().demo)))
+    mosaic.markdown(boundary.plain(names.mosaic_label(row.summary.mosaic, row.summary.level, shared.settings().demo)))
     asked.markdown(f"{row.summary.finished_at_utc:%d %b %H:%M}")
     seen.markdown(f"{words.km2(row.summary.coverage.seen_km2)} ({words.percent(row.summary.coverage.fraction)})")
     sites.markdown(_sites(row))
@@ -99,7 +99,7 @@ def _sites(row: RunRow) -> str:
 
 def _label(run: RunFolder) -> str:
     level = f"{run.summary.level}" if run.summary else Path(run.mosaic[0]).stem if run.mosaic else ""
-    return words.mosaic_label(run.mosaic, level, shared.settings().demo) if run.mosaic else run.run_id
+    return names.mosaic_label(run.mosaic, level, shared.settings().demo) if run.mosaic else run.run_id
 
 
 def _open(row: RunRow) -> None:

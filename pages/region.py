@@ -10,17 +10,17 @@ from minedisc_core.domain import Impact
 from minedisc_core.registers.active import load_active
 from minedisc_core.registers.map_features import features_in
 from minedisc_core.store import CandidateFilter
-from pages import layers, maps, shared, words
-from pages.maps import Picture
+from pages import layers, maps, names, pictures, shared, words
+from pages.pictures import Picture
 
 DAM_COLOUR, TITLE_COLOUR, LAND_COLOUR = "#2f7df6", "#c77dff", "#5ad469"
 
 
-def pictures(run_id: str | None) -> list[Picture]:
+def mosaics_of(run_id: str | None) -> list[Picture]:
     """Mosaics of one run, or of the newest runs."""
     rows = [shared.store().run(run_id)] if run_id else shared.store().runs()[: maps.PICTURES_MAX]
     labels = shared.run_labels()
-    found = [maps.picture(row.run_id, labels[row.run_id], words.credit(row.summary)) for row in rows]
+    found = [pictures.picture(row.run_id, labels[row.run_id], names.credit(row.summary)) for row in rows]
     return [picture for picture in found if picture]
 
 

@@ -85,7 +85,7 @@ def draw_map(wanted: CandidateFilter, queue: queues.Queue, basemap: str | None) 
     """The leafmap map: the run's mosaic, sites by class, registers and lands."""
     from streamlit_folium import st_folium
 
-    pictures = region.pictures(wanted.run_id)
+    pictures = region.mosaics_of(wanted.run_id)
     groups = region.groups(replace(wanted, statuses=()), pictures)
     st_folium(
         maps.base(pictures, basemap),

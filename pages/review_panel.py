@@ -9,7 +9,7 @@ import streamlit as st
 
 from minedisc_core.domain import Reason
 from minedisc_core.errors import UsageError
-from pages import facts, shared, words
+from pages import addresses, facts, shared, words
 from pages.queues import Queue
 
 SCOPE = "review"
@@ -51,7 +51,7 @@ def show(queue: Queue, run_id: str | None, analyst: str) -> Any:
     return _mount(
         key="panel",
         data={
-            "base": f"{shared.prefix()}/minedisc",
+            "base": f"{addresses.prefix()}/minedisc",
             "token": shared.house().signer.token(SCOPE),
             "queue": queue.name,
             "total": queue.total,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import mimetypes
 import re
+from base64 import b64decode
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -20,7 +21,7 @@ from minedisc_core import owner, service
 from minedisc_core.errors import UsageError
 from minedisc_core.imagery.display import CONTENT_TYPE
 from minedisc_core.runs import CHIPS
-from pages import review_panel, shared, verdicts
+from pages import addresses, review_panel, shared, verdicts
 
 CACHE_PRIVATE = {"Cache-Control": "private, max-age=43200, immutable"}
 CACHE_VENDOR = {"Cache-Control": "public, max-age=86400"}
@@ -28,11 +29,8 @@ NO_STORE = {"Cache-Control": "no-store"}
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,120}")
 CHIP_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,120}\.webp")
 VERDICTS_MAX_BYTES = 1_000_000
-WINDOW_MAX = 50
 LOOPBACK = ("127.0.0.1", "::1")
-EMPTY_TILE = bytes.fromhex(
-    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c6360000002000001e221bc330000000049454e44ae426082"
-)
+EMPTY_TILE = b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgAAIAAAUAAXpeqz8AAAAASUVORK5CYII=")
 """A transparent pixel: a map asks for tiles past the mosaic's edge too."""
 
 
@@ -90,7 +88,7 @@ def chip(request: Request) -> Response:
 
 def vendor(request: Request) -> Response:
     """JavaScript, style and pictures of the map library; nothing outside vendor/."""
-    root = shared.VENDOR.resolve()
+    root = addresses.VENDOR.resolve()
     path = (root / request.path_params["path"]).resolve()
     if not path.is_relative_to(root) or not path.is_file():
         return _nothing()
@@ -104,7 +102,7 @@ def review_items(request: Request) -> Response:
         return _refused()
     asked = request.query_params
     start, count = (_whole(asked.get(name, "")) for name in ("start", "count"))
-    made = review_panel.items(asked.get("queue", ""), start, min(count, WINDOW_MAX), asked.get("around", ""))
+    made = review_panel.items(asked.get("queue", ""), start, min(count, 50), asked.get("around", ""))
     return JSONResponse(made, headers=NO_STORE)
 
 
@@ -122,9 +120,7 @@ async def verb(request: Request) -> Response:
         return _refused()
     token, body = request.headers.get(owner.TOKEN_HEADER, ""), await _body(request, owner.LARGEST_BODY)
     house = shared.house()
-    status, answer = await run_in_threadpool(
-        lambda: service.handle_request(house.store, house.settings, token, body),
-    )
+    status, answer = await run_in_threadpool(lambda: service.handle_request(house.store, house.settings, token, body))
     return JSONResponse(answer, status_code=status, headers=NO_STORE)
 
 

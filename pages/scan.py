@@ -17,7 +17,7 @@ def main() -> None:
     """The page."""
     for sentence in shared.house().take_in_finished():
         st.toast(sentence)
-    map_side, choice_side = st.columns([58, 42], gap="medium")
+    choice_side, map_side = st.columns([40, 60], gap="medium")
     with choice_side:
         frame.heading("Scan", "Find surface mines and tailings dams in a Sentinel-2 mosaic.")
         chosen = mosaics.choose()
@@ -54,10 +54,9 @@ def choose_model(chosen: Chosen) -> Model | None:
         frame.empty("There is no model yet. Put a model folder into the models folder of your home.")
     model = usable.get(name)
     if model and model.discovery.is_demonstration:
-        st.info(
-            "A demonstration model: trained on generated scenes, it shows how minedisc works. "
-            "Its scores say nothing about real places.",
-            icon=":material/science:",
+        st.caption(
+            ":material/science: A demonstration model: trained on generated scenes, it shows how minedisc works. "
+            "Its scores say nothing about real places."
         )
     return model
 
@@ -86,7 +85,10 @@ def start(chosen: Chosen, asked: dict[str, Any] | None, model: Model, threshold:
     elif not cost.km2:
         st.warning("No cell of the mosaic lies in this area: draw a larger one, inside the mosaic.")
     else:
-        st.markdown(f"**{words.km2(cost.km2)}** to scan, in about **{words.duration(cost.seconds)}**.")
+        st.markdown(
+            f"**{words.km2(cost.km2)}** to scan, in **{words.duration(cost.seconds)}**.",
+            help="The net looks 1 km around each place, so the outermost kilometre of a mosaic is not scored.",
+        )
     label = "Start the scan"
     if not st.button(label, type="primary", icon=":material/play_arrow:", disabled=waiting or not cost.km2):
         return
@@ -103,7 +105,7 @@ def start(chosen: Chosen, asked: dict[str, Any] | None, model: Model, threshold:
 def show_map(chosen: Chosen | None, asked: dict[str, Any] | None) -> None:
     """The mosaic with the area on it."""
     if chosen is None:
-        frame.empty("Choose a mosaic on the right: its picture appears here. Draw the area to scan on it.")
+        frame.empty("Choose a mosaic on the left: its picture appears here. Draw the area to scan on it.")
         return
     picture = mosaics.preview(chosen)
     if picture is None:

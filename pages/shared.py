@@ -11,8 +11,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import streamlit as st
-
 from minedisc_core.imagery.chips import read_outlines
 from minedisc_core.imagery.display import DISPLAY_KINDS, TileReader
 from minedisc_core.imagery.geotiff import Mosaic
@@ -20,14 +18,12 @@ from minedisc_core.imagery.score_picture import ScorePicture, score_picture
 from minedisc_core.jobs import ScanRequest
 from minedisc_core.jobs.request import open_request_mosaic
 from minedisc_core.runs import CHIPS, SCORES
-from minedisc_core.settings import PROJECT_ROOT, Settings, load_settings
+from minedisc_core.settings import Settings, load_settings
 from minedisc_core.store import Store
-from pages import words
+from pages import names
 from pages.house import House, Noted
 
 __all__ = ["Noted"]
-VENDOR = PROJECT_ROOT / "vendor"
-"""JavaScript of the map library, put there by `make install`."""
 PREVIEW = "preview-"
 """Names of pictures of mosaics that were looked at, not scanned, start with it."""
 
@@ -88,28 +84,7 @@ def store() -> Store:
 
 def run_labels() -> dict[str, str]:
     """A name for each run that was taken in: what was scanned, and when."""
-    return {row.run_id: words.run_label(row.summary, settings().demo) for row in store().runs()}
-
-
-def prefix() -> str:
-    """Path before every address of the app (server.baseUrlPath), with a leading slash; may be empty."""
-    base = str(st.get_option("server.baseUrlPath") or "").strip("/")
-    return f"/{base}" if base else ""
-
-
-def signed_address(path: str, scope: str) -> str:
-    """Address of something the app serves, with a token that opens `scope`."""
-    return f"{prefix()}/minedisc/{path}?t={house().signer.token(scope)}"
-
-
-def vendored(path: str, elsewhere: str) -> str:
-    """Address of a vendored file, or `elsewhere` (a CDN) if `make install` could not fetch it."""
-    return f"{prefix()}/minedisc/vendor/{path}" if (VENDOR / path).is_file() else elsewhere
-
-
-def is_offline() -> bool:
-    """Whether the map's scripts come from this app."""
-    return (VENDOR / "leaflet" / "leaflet.js").is_file()
+    return {row.run_id: names.run_label(row.summary, settings().demo) for row in store().runs()}
 
 
 def picture_folder(name: str) -> Path | None:

@@ -34,6 +34,7 @@ def take(body: bytes) -> dict[str, Any]:
             acknowledged.append(event["event_id"])
         if noted.problem:
             refused.append({"event_id": event["event_id"], "problem": noted.problem})
+    shared.house().cut_soon()
     run_id = _text(sent, "run") or None
     counters = review_panel.counters(run_id, _text(sent, "analyst"))
     return {"acknowledged": acknowledged, "refused": refused, "undone": undone, "counters": counters}

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date, datetime
-from pathlib import Path
 
-from minedisc_core.domain import Impact, Reason, RegisterKind, RegisterStatus, RunState, RunSummary, Status
+from minedisc_core.domain import Impact, Reason, RegisterKind, RegisterStatus, RunState, Status
 
 STATUS = {
     Status.UNDECIDED: "Undecided",
@@ -103,13 +101,13 @@ def percent(fraction: float) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """`under a minute`, `7 min`, `1 h 20 min`; empty when unknown."""
+    """`under a minute`, `about 7 min`, `about 1 h 20 min`; empty when unknown."""
     if seconds is None:
         return ""
     if seconds < 60:
         return "under a minute"
     minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+    return f"about {minutes} min" if minutes < 60 else f"about {minutes // 60} h {minutes % 60} min"
 
 
 def place(lon: float, lat: float) -> str:
@@ -132,25 +130,3 @@ def moment(at_utc: datetime | None) -> str:
 def count(number: int, one: str, many: str = "") -> str:
     """`1 site`, `2 sites`, `1,200 sites`."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
-def mosaic_label(paths: Sequence[str], level: str, demo: Path) -> str:
-    """`Demo area (L1C)`, else the first file's name."""
-    first = Path(paths[0]) if paths else Path("mosaic")
-    if first.parent == demo:
-        return f"Demo area ({level})"
-    return first.stem + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
-
-
-def run_label(summary: RunSummary, demo: Path) -> str:
-    """What was scanned and when: `Demo area (L1C), 22 Nov 14:03`."""
-    return f"{mosaic_label(summary.mosaic, summary.level, demo)}, {summary.finished_at_utc:%d %b %H:%M}"
-
-
-CREDIT = "Contains Copernicus Sentinel data"
-"""Who the pixels are from, where the file does not say it."""
-
-
-def credit(summary: RunSummary) -> str:
-    """Who the pixels are from, for the map's corner."""
-    return summary.source or CREDIT

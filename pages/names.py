@@ -1,0 +1,30 @@
+"""Names of mosaics and runs, as people call them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from minedisc_core.domain import RunSummary
+
+
+def mosaic_label(paths: Sequence[str], level: str, demo: Path) -> str:
+    """`Demo area (L1C)`, else the first file's name."""
+    first = Path(paths[0]) if paths else Path("mosaic")
+    if first.parent == demo:
+        return f"Demo area ({level})"
+    return first.stem + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
+
+
+def run_label(summary: RunSummary, demo: Path) -> str:
+    """What was scanned and when: `Demo area (L1C), 22 Nov 14:03`."""
+    return f"{mosaic_label(summary.mosaic, summary.level, demo)}, {summary.finished_at_utc:%d %b %H:%M}"
+
+
+CREDIT = "Contains Copernicus Sentinel data"
+"""Who the pixels are from, where the file does not say it."""
+
+
+def credit(summary: RunSummary) -> str:
+    """Who the pixels are from, for the map's corner."""
+    return summary.source or CREDIT
