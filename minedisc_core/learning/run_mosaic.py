@@ -21,8 +21,7 @@ def open_run_mosaic(run: RunRow) -> Mosaic:
     """
     request = read_json(run.run_dir / REQUEST) if (run.run_dir / REQUEST).is_file() else {}
     mosaic = open_mosaic(run.summary.mosaic, **_options(request))
-    known = str(request.get("mosaic_identity") or "")
-    if known and mosaic.identity != known:
+    if run.mosaic_identity and mosaic.identity != run.mosaic_identity:
         mosaic.close()
         raise ImageryError(
             f"{', '.join(run.summary.mosaic)} has changed since run {run.run_id}",

@@ -181,9 +181,9 @@ def runs(cursor: Cursor, run_id: str | None = None) -> list[RunRow]:
     )  # the statuses are our own words
     rows = cursor.execute(
         f"SELECT r.summary, r.run_dir, r.taken_in_utc, count(*) FILTER (WHERE {VISIBLE}),"  # noqa: S608  # fixed texts
-        f" count(*) FILTER (WHERE NOT {VISIBLE}), {counts} FROM runs r LEFT JOIN states t USING (run_id)"
-        " WHERE ? IS NULL OR r.run_id = ? GROUP BY r.run_id, r.summary, r.run_dir, r.taken_in_utc, r.finished_utc"
-        " ORDER BY r.finished_utc DESC, r.run_id DESC",
+        f" count(*) FILTER (WHERE NOT {VISIBLE}), {counts}, r.mosaic_identity FROM runs r"
+        " LEFT JOIN states t USING (run_id) WHERE ? IS NULL OR r.run_id = ? GROUP BY r.run_id, r.summary, r.run_dir,"
+        " r.taken_in_utc, r.finished_utc, r.mosaic_identity ORDER BY r.finished_utc DESC, r.run_id DESC",
         [run_id, run_id],
     ).fetchall()
     if run_id is not None and not rows:

@@ -88,6 +88,8 @@ class RunRow:
     confirmed: int
     rejected: int
     unsure: int
+    mosaic_identity: str = ""
+    """Identity of the mosaic that was scanned; empty if the run did not say it."""
 
     @property
     def run_id(self) -> str:

@@ -55,12 +55,12 @@ def valid(polygons: NDArray[np.object_]) -> NDArray[np.object_]:
     return polygons
 
 
-def site_table(sites: Sequence[Site], first_no: int, run_id: str) -> pa.Table:
-    """One row per site in the columns of `sites`; numbers run from `first_no`."""
+def site_table(sites: Sequence[Site], run_id: str) -> pa.Table:
+    """One row per site in the columns of `sites`, numbered from 0."""
     polygons = np.fromiter((site.polygon for site in sites), object, len(sites))
     west, south, east, north = shapely.bounds(polygons).reshape(-1, 4).T
     columns: dict[str, Any] = {
-        "site_no": np.arange(first_no, first_no + len(sites), dtype=np.int64),
+        "site_no": np.arange(len(sites), dtype=np.int64),
         "candidate_id": pa.array([site.site_id for site in sites], pa.string()),
         "run_id": pa.array([run_id] * len(sites), pa.string()),
         "polygon": pa.array(list(shapely.to_wkb(polygons)), pa.binary()),

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import shapely
 from numpy.typing import NDArray
 
@@ -35,8 +36,10 @@ class Run(NamedTuple):
     run_dir: Path
     identity: str
     digest: str
-    sites: Sequence[Site]
-    matches: Sequence[RegisterMatch]
+    polygons: NDArray[np.object_]
+    """Valid, EPSG:4326, one per site."""
+    rows: dict[str, pa.Table]
+    """What goes into `sites`, `matches` and `states`; sites numbered from 0."""
 
 
 def check_run(summary: RunSummary, run_dir: Path, sites: Sequence[Site], matches: Sequence[RegisterMatch]) -> Run:
@@ -51,7 +54,20 @@ def check_run(summary: RunSummary, run_dir: Path, sites: Sequence[Site], matches
     if len(set(ids)) != len(ids):
         raise StoreError(f"Run {summary.run_id} names a site twice", "one id per site", "scan again")
     folder = run_dir.expanduser().resolve()
-    return Run(summary, folder, mosaic_identity(folder), _digest(sites), sites, matches)
+    rows = _rows(summary, sites, matches)
+    return Run(summary, folder, mosaic_identity(folder), _digest(sites), polygons_of(sites), rows)
+
+
+def _rows(summary: RunSummary, sites: Sequence[Site], matches: Sequence[RegisterMatch]) -> dict[str, pa.Table]:
+    own, match = site_table(sites, summary.run_id), match_columns(matches)
+    states: dict[str, Any] = {name: own[name] for name in ("site_no", "candidate_id", "run_id", "score", "discarded")}
+    states["margin"] = own["score"].to_numpy() - summary.threshold
+    states["place_key"] = place_keys(own["lon"].to_numpy(), own["lat"].to_numpy())
+    states["machine_impact"] = own["impact"]
+    states["register_status"] = match["register_status"]
+    states["status"] = pa.array([str(Status.UNDECIDED)] * len(sites), pa.string())
+    states["notes"] = states["analyst"] = pa.array([""] * len(sites), pa.string())
+    return {"sites": own, "matches": pa.table({"site_no": own["site_no"], **match}), "states": pa.table(states)}
 
 
 def mosaic_identity(run_dir: Path) -> str:
@@ -74,17 +90,29 @@ def take_in(cursor: Cursor, run: Run) -> TakeIn:
     run_id = run.summary.run_id
     known = maybe_row(cursor.execute("SELECT digest FROM runs WHERE run_id = ?", [run_id]))
     if known and known[0] == run.digest:
+        _renew_summary(cursor, run.summary)
         return TakeIn(run_id, 0, already_taken_in=True, carried_over=0)
     if known:
         _remove_undecided_run(cursor, run_id)
     _check_new_ids(cursor, run)
     first_no = int(first_row(cursor.execute("SELECT coalesce(max(site_no), 0) + 1 FROM sites"))[0])
     _insert_run(cursor, run)
-    if not run.sites:
+    count = len(run.polygons)
+    if not count:
         return TakeIn(run_id, 0, already_taken_in=False, carried_over=0)
-    _insert_candidates(cursor, run, first_no)
+    for name, rows in run.rows.items():
+        insert(cursor, name, rows.set_column(0, "site_no", pc.add(rows["site_no"], first_no)))
     _link_same_places(cursor, run, first_no)
-    return TakeIn(run_id, len(run.sites), already_taken_in=False, carried_over=_carry_over(cursor, run))
+    return TakeIn(run_id, count, already_taken_in=False, carried_over=_carry_over(cursor, run))
+
+
+def _renew_summary(cursor: Cursor, summary: RunSummary) -> None:
+    """A run that was resumed and found no more sites has seen more all the same."""
+    text = summary_text(summary)
+    cursor.execute(
+        "UPDATE runs SET summary = ?, finished_utc = ? WHERE run_id = ? AND summary <> ?",
+        [text, summary.finished_at_utc, summary.run_id, text],
+    )
 
 
 def _remove_undecided_run(cursor: Cursor, run_id: str) -> None:
@@ -110,7 +138,7 @@ def _remove_undecided_run(cursor: Cursor, run_id: str) -> None:
 
 
 def _check_new_ids(cursor: Cursor, run: Run) -> None:
-    ids = [site.site_id for site in run.sites]
+    ids = run.rows["sites"]["candidate_id"].to_pylist()
     clash = maybe_row(
         cursor.execute("SELECT candidate_id FROM states WHERE candidate_id IN (SELECT unnest(?)) LIMIT 1", [ids])
     )
@@ -128,22 +156,6 @@ def _insert_run(cursor: Cursor, run: Run) -> None:
     )  # fmt: skip
 
 
-def _insert_candidates(cursor: Cursor, run: Run, first_no: int) -> None:
-    table = site_table(run.sites, first_no, run.summary.run_id)
-    insert(cursor, "sites", table)
-    matches = match_columns(run.matches)
-    insert(cursor, "matches", pa.table({"site_no": table["site_no"], **matches}))
-    count = len(run.sites)
-    states: dict[str, Any] = {name: table[name] for name in ("site_no", "candidate_id", "run_id", "score", "discarded")}
-    states["margin"] = table["score"].to_numpy() - run.summary.threshold
-    states["place_key"] = place_keys(table["lon"].to_numpy(), table["lat"].to_numpy())
-    states["machine_impact"] = table["impact"]
-    states["register_status"] = matches["register_status"]
-    states["status"] = pa.array([str(Status.UNDECIDED)] * count)
-    states["notes"] = states["analyst"] = pa.array([""] * count)
-    insert(cursor, "states", pa.table(states))
-
-
 def insert(cursor: Cursor, name: str, rows: pa.Table) -> None:
     """Insert an Arrow table into the columns of the same names; the others get their default."""
     columns = ", ".join(rows.column_names)
@@ -155,21 +167,20 @@ def insert(cursor: Cursor, name: str, rows: pa.Table) -> None:
 
 
 def _link_same_places(cursor: Cursor, run: Run, first_no: int) -> None:
-    polygons = polygons_of(run.sites)
     own: list[int] = []
     earlier: list[int] = []
-    for old in _earlier_runs(cursor, run, polygons):
+    for old in _earlier_runs(cursor, run):
         numbers, blobs = zip(*old, strict=True)
-        for i, j in same_places(polygons, valid(shapely.from_wkb(np.array(blobs, object)))):
+        for i, j in same_places(run.polygons, valid(shapely.from_wkb(np.array(blobs, object)))):
             own.append(first_no + i)
             earlier.append(numbers[j])
     if own:
         insert(cursor, "same_places", pa.table({"site_no": own, "earlier_site_no": earlier}))
 
 
-def _earlier_runs(cursor: Cursor, run: Run, polygons: NDArray[np.object_]) -> list[list[tuple[int, bytes]]]:
+def _earlier_runs(cursor: Cursor, run: Run) -> list[list[tuple[int, bytes]]]:
     """Number and WKB of the sites near the new ones, one list per earlier run."""
-    west, south, east, north = (float(x) for x in shapely.total_bounds(polygons))
+    west, south, east, north = (float(x) for x in shapely.total_bounds(run.polygons))
     rows = cursor.execute(
         "SELECT run_id, site_no, polygon FROM sites WHERE run_id <> ? AND east >= ? AND west <= ? AND north >= ?"
         " AND south <= ? ORDER BY site_no", [run.summary.run_id, west, east, south, north]

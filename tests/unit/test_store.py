@@ -136,6 +136,14 @@ def test_a_resumed_run_that_found_more_replaces_itself_while_nobody_decided(stor
     assert store.run(FIRST).summary.sites == 5
 
 
+def test_a_resumed_run_that_found_no_more_sites_has_seen_more_all_the_same(store: Store) -> None:
+    sites = take_in(store, count=3)
+    summary = made_up_summary(3, FIRST)
+    summary = dataclasses.replace(summary, coverage=dataclasses.replace(summary.coverage, seen_km2=170_000))
+    assert store.take_in(summary, Path("x"), sites, made_up_matches(3)).already_taken_in
+    assert store.run(FIRST).summary.coverage.seen_km2 == 170_000
+
+
 def test_a_run_that_changed_after_verdicts_is_refused(store: Store) -> None:
     sites = take_in(store, count=3)
     decide(store, sites[0].site_id)
