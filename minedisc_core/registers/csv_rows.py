@@ -71,7 +71,7 @@ def read_csv_rows(path: Path) -> RawRows:
     columns = [sheet.header[i] for i in kept]
     texts = pd.DataFrame(cells, columns=pd.Index(range(len(kept))), dtype=object)
     texts.columns = pd.Index(columns)
-    return RawRows(path.name, texts, np.array(places, dtype=object), lines, problems)
+    return RawRows(path.name, tuple(sheet.header), texts, np.array(places, dtype=object), lines, problems)
 
 
 def _lines(path: Path) -> list[str]:

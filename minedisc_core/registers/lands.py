@@ -19,6 +19,8 @@ _INDIGENOUS = (
 )  # fmt: skip
 _CONSERVATION = ("cd cnuc", "nome uc", "nome uc1", "codigo uc", "codigo cnuc", "nome da uc")
 _KIND = ("kind",)
+UNMISTAKABLE = (*_INDIGENOUS, *_CONSERVATION)
+"""Columns that only a register of protected lands has."""
 ALIASES = (_NAME, _PHASE, _GROUP, _CATEGORY, _TYPE, _INDIGENOUS, _CONSERVATION, _KIND)
 
 

@@ -49,7 +49,7 @@ def read_register(kind: RegisterKind, path: Path, settings: Settings) -> Registe
     columns["geometry"] = list(sound.geometry)
     frame = gpd.GeoDataFrame(columns, columns=[*COLUMNS[kind], "geometry"], geometry="geometry", crs="EPSG:4326")
     kept = frame[sound.keep].reset_index(drop=True)
-    has_state = find_column(list(rows.texts.columns), _STATE) is not None
+    has_state = find_column(rows.fields, _STATE) is not None
     return RegisterTable(kind, kept, tuple(sorted(problems, key=lambda problem: problem.line)), has_state)
 
 
@@ -75,13 +75,17 @@ def _choose(kind: RegisterKind, layers: list[VectorLayer], name: str) -> VectorL
 
 
 def _check_columns(kind: RegisterKind, rows: RawRows) -> None:
-    if kind is not RegisterKind.SIGMINE:
-        return
-    if find_column(list(rows.texts.columns), titles.PHASE) is None:
+    """Refuse a file that is plainly of another kind: taken for mines, titles or lands would register every site."""
+    are_titles = bool(find_column(rows.fields, titles.PROCESS) and find_column(rows.fields, titles.PHASE))
+    if kind in (RegisterKind.LANDS, RegisterKind.POLYGONS) and are_titles:
+        raise RegisterError(f"{rows.source} holds mining titles", f"a file for `{kind}`", "load it as `sigmine`")
+    if kind is RegisterKind.POLYGONS and find_column(rows.fields, lands.UNMISTAKABLE):
+        raise RegisterError(f"{rows.source} holds protected lands", "outlines of mines", "load it as `lands`")
+    if kind is RegisterKind.SIGMINE and find_column(rows.fields, titles.PHASE) is None:
         raise RegisterError(
             f"{rows.source} has no column of phases",
             "a column FASE: without it nobody can say which titles may extract",
-            "download the titles from SIGMINE, or load the file as `polygons`",
+            "download the titles from SIGMINE",
         )
 
 

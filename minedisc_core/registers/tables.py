@@ -59,6 +59,8 @@ class RawRows:
 
     source: str
     """Name of the file, for messages."""
+    fields: tuple[str, ...]
+    """All columns of the file, read or not."""
     texts: pd.DataFrame
     """The file's own columns as text, '' for missing, without personal columns."""
     geometry: NDArray[np.object_]

@@ -131,7 +131,7 @@ def read_vector_rows(layer: VectorLayer, columns: Iterable[str]) -> RawRows:
     geometry = _in_lonlat(frame, layer.shown)
     cells = {column: _as_texts(frame[column], encoding) for column in wanted}
     texts = pd.DataFrame(cells, index=frame.index, columns=wanted, dtype=object)
-    return RawRows(layer.shown, texts, geometry, list(range(1, len(frame) + 1)), [])
+    return RawRows(layer.shown, layer.fields, texts, geometry, list(range(1, len(frame) + 1)), [])
 
 
 def _read(layer: VectorLayer, columns: Sequence[str], encoding: str | None) -> gpd.GeoDataFrame:

@@ -251,6 +251,21 @@ def test_titles_without_a_phase_column_are_refused(tmp_path: Path, settings: Set
         read_register(RegisterKind.SIGMINE, path, settings)
 
 
+@pytest.mark.parametrize("kind", [RegisterKind.LANDS, RegisterKind.POLYGONS])
+def test_titles_are_not_taken_for_lands_or_mines(kind: RegisterKind, tmp_path: Path, settings: Settings) -> None:
+    path = tmp_path / "t.gpkg"
+    titles_frame(NOME=["a"]).to_file(path, engine="pyogrio")
+    with pytest.raises(RegisterError, match="load it as `sigmine`"):
+        read_register(kind, path, settings)
+
+
+def test_protected_lands_are_not_taken_for_mines(tmp_path: Path, settings: Settings) -> None:
+    path = tmp_path / "ti.gpkg"
+    gpd.GeoDataFrame({"terrai_nom": ["Yanomami"]}, geometry=[SQUARE], crs=4674).to_file(path, engine="pyogrio")
+    with pytest.raises(RegisterError, match="load it as `lands`"):
+        read_register(RegisterKind.POLYGONS, path, settings)
+
+
 def test_crossing_outlines_are_mended_and_noted_and_empty_ones_left_out(tmp_path: Path, settings: Settings) -> None:
     frame = titles_frame(NOME=["a", "b", "c", "d"])
     flat = shapely.Polygon([(-44, -20), (-43, -20), (-44, -20)])
