@@ -30,6 +30,8 @@ _OWNED = ("could not set lock", "conflicting lock", "being used by another proce
 _NEWER = ("version number", "newer version", "storage version")
 _RETRIES = 6
 _FIRST_PAUSE_S = 0.005
+_LONGEST_WORK_S = 60.0
+"""How long closing waits for work that is under way."""
 
 _locks: dict[str, threading.RLock] = {}
 _locks_guard = threading.Lock()
@@ -50,6 +52,8 @@ class Database:
         self._lock = threading.RLock() if name == ":memory:" else _write_lock(name)
         self._local = threading.local()
         self._cursors: weakref.WeakSet[Cursor] = weakref.WeakSet()
+        self._idle = threading.Condition()
+        self._active = 0
         self._is_open = True
 
     @classmethod
@@ -79,24 +83,34 @@ class Database:
         return cls(duckdb.connect(":memory:", config=_CONFIG), ":memory:")
 
     def close(self) -> None:
-        """Close every cursor and give the file up; closing twice is harmless."""
-        with self._lock:
+        """Let running work end, close every cursor and give the file up; closing twice is harmless."""
+        with self._idle:
             if not self._is_open:
                 return
-            self._is_open = False
-            for cursor in list(self._cursors):
-                cursor.close()
-            self._connection.close()
+            self._is_open = False  # from here on nothing new begins
+            self._idle.wait_for(lambda: not self._active, _LONGEST_WORK_S)
+        for cursor in [*self._cursors, self._connection]:
+            cursor.close()
 
-    @property
-    def cursor(self) -> Cursor:
-        """The cursor of the calling thread.
+    @contextmanager
+    def _working(self) -> Iterator[Cursor]:
+        """The calling thread's cursor; the store is not closed under it.
 
         Raises:
             StoreError: the store is closed.
         """
-        if not self._is_open:
-            raise StoreError("The store is closed", remedy="open it again")
+        with self._idle:
+            if not self._is_open:
+                raise StoreError("The store is closed", remedy="open it again")
+            self._active += 1
+        try:
+            yield self._own_cursor()
+        finally:
+            with self._idle:
+                self._active -= 1
+                self._idle.notify_all()
+
+    def _own_cursor(self) -> Cursor:
         found: Cursor | None = getattr(self._local, "cursor", None)
         if found is None:
             found = self._connection.cursor()
@@ -107,17 +121,14 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Cursor]:
         """A cursor that sees one state of the database for the whole block. Do not nest."""
-        cursor = self.cursor
-        try:
-            cursor.execute("BEGIN TRANSACTION")
-        except duckdb.Error as error:
-            raise _failed(error) from error
-        try:
-            yield cursor
-        except duckdb.Error as error:
-            raise _failed(error) from error
-        finally:
-            _roll_back(cursor)
+        with self._working() as cursor:
+            try:
+                cursor.execute("BEGIN TRANSACTION")
+                yield cursor
+            except duckdb.Error as error:
+                raise _failed(error) from error
+            finally:
+                _roll_back(cursor)
 
     def write(self, work: Callable[[Cursor], T]) -> T:
         """Run `work(cursor)` in one transaction: all of it is on disk on return, or none of it.
@@ -142,21 +153,21 @@ class Database:
         raise AssertionError("the loop above returns or raises")
 
     def _once(self, work: Callable[[Cursor], T]) -> T:
-        cursor = self.cursor
-        cursor.execute("BEGIN TRANSACTION")
-        try:
-            result = work(cursor)
-            cursor.execute("COMMIT")
-        except BaseException:
-            _roll_back(cursor)
-            raise
-        return result
+        with self._working() as cursor:
+            cursor.execute("BEGIN TRANSACTION")
+            try:
+                result = work(cursor)
+                cursor.execute("COMMIT")
+            except BaseException:
+                _roll_back(cursor)
+                raise
+            return result
 
     def checkpoint(self) -> None:
         """Fold the write-ahead log into the file, after a bulk insert; skipped while others read."""
-        with self._lock:
+        with self._lock, self._working() as cursor:
             try:
-                self.cursor.execute("CHECKPOINT")
+                cursor.execute("CHECKPOINT")
             except duckdb.TransactionException:
                 return  # a reader holds an older state; DuckDB folds the log in by itself later
 

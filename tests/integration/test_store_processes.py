@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -95,16 +96,6 @@ def test_the_file_is_free_as_soon_as_its_owner_is_dead(database: Path, holder: s
         assert len(store.candidates()) == 50
 
 
-def test_closing_frees_the_file_whatever_threads_have_read(database: Path) -> None:
-    with Store.open(database) as store:
-        store.candidates()
-    process = start(HOLDER, database)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "open\n"
-    process.kill()
-    process.wait()
-
-
 def test_what_was_taken_in_is_there_after_closing_and_opening(database: Path) -> None:
     with Store.open(database) as store:
         name = store.candidate_ids()[0]
@@ -182,3 +173,31 @@ def test_a_verdict_survives_even_if_the_writer_never_closes(database: Path) -> N
     process.communicate()
     with Store.open(database) as store:
         assert first in {event.event_id for event in store.history(store.candidate_ids()[0])}
+
+
+def test_closing_while_threads_read_waits_for_them_and_frees_the_file(database: Path) -> None:
+    store = Store.open(database)
+    reading, problems = threading.Barrier(5), []
+
+    def read() -> None:
+        reading.wait()
+        try:
+            while True:
+                assert len(store.candidates()) == 50
+        except StoreError as error:
+            problems.append(str(error))
+
+    threads = [threading.Thread(target=read) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    reading.wait()
+    store.close()
+    for thread in threads:
+        thread.join(30)
+    assert len(problems) == 4
+    assert all("closed" in problem for problem in problems)
+    process = start(HOLDER, database)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "open\n"
+    process.kill()
+    process.wait()
