@@ -9,7 +9,9 @@ TensorFlow is imported on first use: it costs seconds and hundreds of megabytes.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from math import prod
 from typing import Any, Literal
 
@@ -44,14 +46,30 @@ def tensorflow(threads: int | None = None) -> Any:
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    import tensorflow as tf
-
+    with _quiet():
+        import tensorflow as tf
     if threads and tf.config.threading.get_intra_op_parallelism_threads() != threads:
         try:
             tf.config.threading.set_intra_op_parallelism_threads(threads)
         except RuntimeError:  # already started in this process: its thread pool stays as it is
             return tf
     return tf
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Nothing on stderr while TensorFlow's libraries greet each other, before any log level counts."""
+    if "tensorflow" in sys.modules:
+        yield
+        return
+    kept, silent = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(silent, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(silent)
 
 
 def keras() -> Any:

@@ -27,13 +27,15 @@ NOT_SEEN_FILL = 0.5
 FLAGGED_FILL = 0.10
 """A cell with more no data than this share is scored and flagged."""
 FEATURES_PER_SIDE = 32
-"""Side of a tile in features (864 px): the fastest on two cores, and 105 MB in the widest layer."""
+"""Side of a tile in features (864 px): 9 % halo, and 105 MB in the widest layer for each scoring thread."""
 ATTEMPTS = 3
 READ_AHEAD = 2
+"""Tiles read beyond those being scored."""
 TILE_ERRORS = (MinediscError, OSError, MemoryError, ValueError, RuntimeError)
 """What a tile may fail with and the scan goes on: reading and scoring, not the saving of results."""
 
 Item = TypeVar("Item")
+Fetched = TypeVar("Fetched")
 Result = TypeVar("Result")
 
 
@@ -41,7 +43,10 @@ class Net(Protocol):
     """The discovery net in two halves."""
 
     def trunk(self, dn: NDArray[np.uint16], no_data: NDArray[np.bool_] | None) -> NDArray[np.float32]:
-        """Features (h // 27, w // 27, 64) of DN (h, w, band); `no_data` (h, w), None if there is none."""
+        """Features (h // 27, w // 27, 64) of DN (h, w, band); `no_data` (h, w), None if there is none.
+
+        Called from several threads at once.
+        """
 
     def head(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Scores 0..1 (h - 6, w - 6) of features (h, w, 64)."""
@@ -108,6 +113,7 @@ def scan(
     *,
     hooks: Hooks | None = None,
     features_per_side: int = FEATURES_PER_SIDE,
+    scorers: int = 2,
     retry_wait_s: float = 0.5,
 ) -> ScanResult:
     """Score the asked cells of a mosaic; the result equals one pass over the whole raster.
@@ -120,6 +126,7 @@ def scan(
         store: results of tiles; those it already holds are not computed again.
         hooks: progress, scores as they come, and the wish to stop.
         features_per_side: side of a tile in features.
+        scorers: tiles scored at once, each in a thread; one more thread reads ahead.
         retry_wait_s: pause before a failed tile is tried again.
 
     Raises:
@@ -129,8 +136,9 @@ def scan(
     job = _Scan(grid, asked, read_tile, net, store, hooks or Hooks(), retry_wait_s)
     wanted = tiles(asked, features_per_side)
     with ThreadPoolExecutor(1, "save") as saving:
-        for _, band in groupby(_ahead(wanted, job.fetch), key=lambda pair: pair[0].row0):
-            job.score_band(band, saving)
+        outcomes = _in_order(wanted, job.fetch, job.score, scorers)
+        for _, band in groupby(outcomes, key=lambda pair: pair[0].row0):
+            job.finish_band(band, saving)
     return job.result()
 
 
@@ -147,6 +155,15 @@ class _Failure(str):
     """Why a tile could not be done."""
 
     __slots__ = ()
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What became of a tile."""
+
+    found: TileResult | _Failure
+    is_new: bool
+    """It was computed now, not found in the store."""
 
 
 class _Scan:
@@ -176,7 +193,7 @@ class _Scan:
         dn = self.read_tile(wanted.window)
         no_data = dn.min(axis=-1) == 0
         blocks = fill_blocks(no_data, tile, wanted)
-        return _Pixels(np.ascontiguousarray(dn), no_data if no_data.any() else None, blocks)
+        return _Pixels(dn, no_data if no_data.any() else None, blocks)
 
     def _attempts(self, action: Callable[[], Result]) -> Result | _Failure:
         for attempt in range(1, ATTEMPTS + 1):
@@ -190,42 +207,42 @@ class _Scan:
                 time.sleep(self.retry_wait_s)
         return reason
 
-    def score_band(
-        self, band: Iterable[tuple[Tile, TileResult | _Pixels | _Failure]], saving: ThreadPoolExecutor
-    ) -> None:
-        """Score the tiles of one band, then the cells that have become complete."""
+    def score(self, tile: Tile, fetched: TileResult | _Pixels | _Failure) -> _Outcome:
+        """The trunk over a tile's pixels (in a scoring thread)."""
+        if not isinstance(fetched, _Pixels) or self.hooks.is_cancelled():
+            return _Outcome(_Failure("cancelled") if isinstance(fetched, _Pixels) else fetched, is_new=False)
+        wanted = tile_read(tile, self.grid.height_px, self.grid.width_px)
+        features = self._attempts(lambda: self.net.trunk(fetched.dn, fetched.no_data))
+        if isinstance(features, _Failure):
+            return _Outcome(features, is_new=True)
+        rows, cols = tile.row1 - tile.row0, tile.col1 - tile.col0
+        kept = features[wanted.drop_rows : wanted.drop_rows + rows, wanted.drop_cols : wanted.drop_cols + cols]
+        return _Outcome(TileResult(np.ascontiguousarray(kept), fetched.blocks), is_new=True)
+
+    def finish_band(self, band: Iterable[tuple[Tile, _Outcome]], saving: ThreadPoolExecutor) -> None:
+        """Take in the tiles of one band, then score the cells that have become complete."""
         saved: list[Future[None]] = []
-        for tile, fetched in band:
+        for tile, outcome in band:
             self._stop_if_cancelled()
             if not self.band.holds(tile):
                 self.band = self.band.next_band(tile.row0, tile.row1)
-            outcome = self._features(tile, fetched) if isinstance(fetched, _Pixels) else fetched
-            if isinstance(outcome, TileResult):
-                self.band.place(tile, outcome.features, outcome.blocks)
+            if isinstance(outcome.found, TileResult):
+                self.band.place(tile, outcome.found.features, outcome.found.blocks)
             else:
                 self.band.mark_failed(tile)
-                self.problems.append(TileProblem(tile, str(outcome)))
-            saved.append(saving.submit(self._save, tile, outcome, isinstance(fetched, TileResult)))
+                self.problems.append(TileProblem(tile, str(outcome.found)))
+            saved.append(saving.submit(self._save, tile, outcome))
         self._head()
         for future in saved:
             future.result()
 
-    def _features(self, tile: Tile, pixels: _Pixels) -> TileResult | _Failure:
-        wanted = tile_read(tile, self.grid.height_px, self.grid.width_px)
-        outcome = self._attempts(lambda: self.net.trunk(pixels.dn, pixels.no_data))
-        if isinstance(outcome, _Failure):
-            return outcome
-        rows, cols = tile.row1 - tile.row0, tile.col1 - tile.col0
-        kept = outcome[wanted.drop_rows : wanted.drop_rows + rows, wanted.drop_cols : wanted.drop_cols + cols]
-        return TileResult(np.ascontiguousarray(kept), pixels.blocks)
-
-    def _save(self, tile: Tile, outcome: TileResult | _Failure, is_saved: bool) -> None:
-        if isinstance(outcome, TileResult):
-            if not is_saved:
-                self.store.save(tile, outcome)
+    def _save(self, tile: Tile, outcome: _Outcome) -> None:
+        if isinstance(outcome.found, TileResult):
+            if outcome.is_new:
+                self.store.save(tile, outcome.found)
             self.hooks.on_tile(tile, None)
         else:
-            self.hooks.on_tile(tile, str(outcome))
+            self.hooks.on_tile(tile, str(outcome.found))
 
     def _head(self) -> None:
         first_row, scores, fill, failed = self.band.score(self.net.head)
@@ -247,14 +264,17 @@ class _Scan:
         return ScanResult(self.scores, self.fill, self.failed, tuple(self.problems))
 
 
-def _ahead(items: Sequence[Item], work: Callable[[Item], Result]) -> Iterator[tuple[Item, Result]]:
-    """Each item with its result, worked on in a thread up to READ_AHEAD items before it is asked for."""
+def _in_order(
+    items: Sequence[Item], fetch: Callable[[Item], Fetched], score: Callable[[Item, Fetched], Result], scorers: int
+) -> Iterator[tuple[Item, Result]]:
+    """Each item with its result, in order: fetched in one thread, scored in several, a few items ahead."""
     waiting: deque[tuple[Item, Future[Result]]] = deque()
-    with ThreadPoolExecutor(1, "read") as reading:
+    with ThreadPoolExecutor(1, "read") as reading, ThreadPoolExecutor(scorers, "score") as scoring:
         try:
             for item in items:
-                waiting.append((item, reading.submit(work, item)))
-                if len(waiting) > READ_AHEAD:
+                fetched = reading.submit(fetch, item)
+                waiting.append((item, scoring.submit(_score_fetched, score, item, fetched)))
+                if len(waiting) >= scorers + READ_AHEAD:
                     done, future = waiting.popleft()
                     yield done, future.result()
             while waiting:
@@ -263,3 +283,7 @@ def _ahead(items: Sequence[Item], work: Callable[[Item], Result]) -> Iterator[tu
         finally:
             for _, future in waiting:
                 future.cancel()
+
+
+def _score_fetched(score: Callable[[Item, Fetched], Result], item: Item, fetched: Future[Fetched]) -> Result:
+    return score(item, fetched.result())

@@ -36,6 +36,9 @@ from minedisc_core.runs import (
 )  # fmt: skip
 from minedisc_core.settings import Settings, load_settings
 
+MOST_SCORERS = 4
+"""Tiles scored at once at most; with more threads than that each tile gets several (memory: 0.3 GB a tile)."""
+
 
 def run_scan(
     request: ScanRequest,
@@ -105,6 +108,7 @@ class _Run:
         self.log = ProgressLog(run_dir, on_progress)
         self.tiles = TileFiles(run_dir)
         self.asked = ready.grid.asked_cells(ready.area)
+        self.scorers = min(settings.threads, MOST_SCORERS)
         self.hits = HitCollector(ready.mosaic, ready.model, ready.threshold)
 
     def execute(self) -> RunSummary:
@@ -112,8 +116,8 @@ class _Run:
         started = time.monotonic()
         self.tiles.sweep()
         self.log.phase("loading the model")
-        net = discovery_net(self.ready.model, self.settings.threads)
-        self.hits.net = impact_net(self.ready.model, self.settings.threads)
+        net = discovery_net(self.ready.model, -(-self.settings.threads // self.scorers))
+        self.hits.net = impact_net(self.ready.model)
         self._announce()
         result = self._scan(net)
         self._step("grouping hits into sites")
@@ -141,7 +145,8 @@ class _Run:
             self.log.tile(tile, reason, is_new=tile.name not in there)
 
         hooks = Hooks(on_tile, self.hits.take, flag.exists)
-        return scan(self.ready.grid, self.asked, self.hits.tiles.read_tile, net, self.tiles, hooks=hooks)
+        read = self.hits.tiles.read_tile
+        return scan(self.ready.grid, self.asked, read, net, self.tiles, hooks=hooks, scorers=self.scorers)
 
     def _step(self, message: str) -> None:
         if (self.run_dir / CANCEL).exists():
