@@ -25,14 +25,14 @@ from minedisc_core.detection.networks import Tensors
 from minedisc_core.domain import ProductLevel
 from minedisc_core.grid import PixelWindow, RasterGrid, Tile
 from minedisc_core.imagery.bands import L1C_BANDS, L2A_BANDS
-from minedisc_core.imagery.demo import Feature, generate_scene
+from minedisc_core.imagery.demo import Feature, generate_scene, plan_scene
 from minedisc_core.learning.demo_patches import impact_patches
 from minedisc_core.learning.demo_tally import Tally, sites_above, tally, total
 from minedisc_core.learning.dense import DenseOptions, LabelledScene, cell_distances_px, label_cells, train_on_scenes
 from minedisc_core.learning.training import Trained, TrainingOptions, train_impact
 from minedisc_core.settings import PROJECT_ROOT
 
-TRAINING_SEEDS = tuple(range(1000, 1024))
+TRAINING_SEEDS = tuple(range(1000, 1016))
 TUNING_SEEDS = (101, 102, 103, 104)
 SIZE_PX = 2048
 CROWDING = 2.4
@@ -77,12 +77,17 @@ def cell_labels(grid: RasterGrid, features: Sequence[Feature]) -> NDArray[np.int
 
 
 def make_scene(seed: int, folder: Path, size_px: int = SIZE_PX, crowding: float = CROWDING) -> DemoScene:
-    """Generate a scene and keep both products in `folder`."""
-    scene = generate_scene(size_px, seed, crowding=crowding)
-    for level, dn in ((ProductLevel.L1C, scene.l1c), (ProductLevel.L2A, scene.l2a)):
-        np.save(folder / f"{seed}-{level}.npy", np.ascontiguousarray(dn))
-    _log.info("scene of seed %d: %d polygons of mines", seed, sum(f.is_mine for f in scene.features))
-    return DemoScene(seed, scene.grid, scene.features, folder)
+    """Generate a scene and keep both products in `folder`; those already there are used again."""
+    plan = plan_scene(size_px, seed, crowding)
+    made = DemoScene(seed, plan.grid, plan.features, folder)
+    paths = {level: folder / f"{seed}-{level}.npy" for level in BANDS}
+    if not all(path.exists() for path in paths.values()):
+        scene = generate_scene(size_px, seed, crowding=crowding)
+        for level, dn in ((ProductLevel.L1C, scene.l1c), (ProductLevel.L2A, scene.l2a)):
+            np.save(folder / f"{seed}-part.npy", np.ascontiguousarray(dn))
+            (folder / f"{seed}-part.npy").rename(paths[level])
+    _log.info("scene of seed %d: %d polygons of mines", seed, sum(f.is_mine for f in plan.features))
+    return made
 
 
 def train_pair(
@@ -127,7 +132,7 @@ def _halved(tensors: Tensors) -> dict[str, NDArray[np.float16]]:
 
 
 def choose_threshold(found: Trained, tuning: Sequence[DemoScene]) -> tuple[float, Tally]:
-    """The middle of the thresholds with the best F1 of sites on the tuning scenes, and its result."""
+    """The middle of the thresholds with the best merit on the tuning scenes, and its result."""
     card = found.card("tuning", VERSION)
     scored = [score_scene(card, _halved(found.tensors), s.grid, s.dn(found.level)) for s in tuning]
     results = {}
@@ -137,8 +142,8 @@ def choose_threshold(found: Trained, tuning: Sequence[DemoScene]) -> tuple[float
             for s, scores in zip(tuning, scored, strict=True)
         )
         results[percent / 100] = total(counts)
-    best = max(result.f1 for result in results.values())
-    good = [threshold for threshold, result in results.items() if result.f1 > best - 1e-9]
+    best = max(result.merit for result in results.values())
+    good = [threshold for threshold, result in results.items() if result.merit > best - 1e-9]
     chosen = good[len(good) // 2]
     return chosen, results[chosen]
 

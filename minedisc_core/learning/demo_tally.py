@@ -79,10 +79,11 @@ class Tally:
         return self.impact_right / self.true_sites if self.true_sites else 0.0
 
     @property
-    def f1(self) -> float:
-        """Harmonic mean of recall and of the share of sites that are true."""
+    def merit(self) -> float:
+        """One number to choose thresholds by: F1 of recall and precision, times the share of cells not far off."""
         precision = self.true_sites / self.sites if self.sites else 0.0
-        return 2 * self.recall * precision / (self.recall + precision) if self.recall + precision else 0.0
+        total = self.recall + precision
+        return 2 * self.recall * precision / total * (1 - self.far_fraction) if total else 0.0
 
 
 def tally(grid: RasterGrid, features: Sequence[Feature], sites: Sequence[Site]) -> Tally:

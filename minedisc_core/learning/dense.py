@@ -60,6 +60,7 @@ class DenseOptions:
     """Share of tiles drawn around wrong cells from the second round on."""
     seed: int = 0
     policy: str = "mixed_bfloat16"
+    """Twice as fast on some processors; steps whose gradients are not finite are left out."""
     start_from: Tensors | None = None
     on_step: Callable[[int, float], None] | None = None
     """Called with the number of the step and its loss."""
@@ -220,7 +221,10 @@ class _DenseFit:
             each = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.maximum(targets, 0), logits)
             loss = tf.reduce_sum(each * weight) / tf.cast(tf.size(targets), tf.float32)
         variables = self.network.trainable_variables
-        self.optimizer.apply(tape.gradient(loss, variables), variables)
+        gradients = tape.gradient(loss, variables)
+        is_sound = tf.math.is_finite(tf.linalg.global_norm(gradients))
+        gradients = [tf.where(is_sound, gradient, 0.0) for gradient in gradients]
+        self.optimizer.apply(gradients, variables)
         return loss
 
     def _scores_eager(self, pixels: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ IMAGERY_DATES = (date(2023, 5, 1), date(2023, 8, 31))
 """The made-up dry season that the demo pretends to be a median of."""
 SOURCE = "generated demo area, no real place"
 _NAMES = ("mosaic.tif", "mosaic_l2a.tif", "truth.geojson", "sigbm.csv", "sigmine.zip", "protected_land.geojson")
+_PAINTING = ".painting-"
+"""Start of the name of the scratch folder; one that a killed process left behind is swept away."""
 _MARKER = "demo_area.json"
 """Written last: with it the folder is whole."""
 
@@ -62,6 +65,8 @@ def write_demo(
     if _is_whole(folder, area, wanted):
         return area
     (folder / _MARKER).unlink(missing_ok=True)
+    for left_behind in (*folder.glob(f"{_PAINTING}*"), *folder.glob(".mosaic*.tif.*")):
+        shutil.rmtree(left_behind, ignore_errors=True)
     write_atomically(area.truth, _truth(plan.features))
     write_atomically(area.sigbm, sigbm_csv(plan.features, seed))
     write_atomically(area.sigmine, sigmine_zip(plan.features, plan.grid, seed))
@@ -74,7 +79,7 @@ def write_demo(
 def _write_mosaics(plan: ScenePlan, area: DemoArea, on_progress: Callable[[float], None] | None) -> None:
     """Paint into files mapped to memory, so that a large area does not need its size in memory."""
     shape = (12, plan.size_px, plan.size_px)
-    with tempfile.TemporaryDirectory(dir=area.mosaic.parent, prefix=".painting-") as scratch:
+    with tempfile.TemporaryDirectory(dir=area.mosaic.parent, prefix=_PAINTING) as scratch:
         top, bottom = (
             np.lib.format.open_memmap(Path(scratch) / name, "w+", np.uint16, shape) for name in ("l1c.npy", "l2a.npy")
         )
