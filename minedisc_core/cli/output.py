@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Protocol
 
 SECONDS_BETWEEN_LINES = 10.0
@@ -96,6 +98,8 @@ class Reporter(Protocol):
 
 def sentence(progress: Progress) -> str:
     """Progress in words: `scanning, 12 of 60 tiles, 96 of 419 km2, 41.3 km2/s, 8 s left`."""
+    if not progress.tiles:
+        return clean(progress.message)
     parts = [
         clean(progress.message),
         f"{progress.tiles_done} of {progress.tiles} tiles",
@@ -125,6 +129,26 @@ def progress_bar(title: str) -> Iterator[Reporter]:
             bar.update(task, completed=progress.tiles_done, total=total, words=sentence(progress))
 
         yield show
+
+
+@contextmanager
+def library_notes_into(log: Path) -> Iterator[None]:
+    """Send to a file what compiled libraries write to the terminal by themselves; `sys.stderr` still reaches it."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    shown = sys.stderr
+    shown.flush()
+    terminal = os.dup(2)
+    with log.open("ab") as file:
+        os.dup2(file.fileno(), 2)
+    if sys.__stderr__ is not None and shown is sys.__stderr__:
+        sys.stderr = os.fdopen(os.dup(terminal), "w", encoding=shown.encoding, errors="replace", buffering=1)
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        sys.stderr = shown
+        os.dup2(terminal, 2)
+        os.close(terminal)
 
 
 def _lines(title: str) -> Reporter:

@@ -84,7 +84,7 @@ def candidates(
         return
     head = ("candidate", "score", "impact", "status", "register", "lon", "lat", "cells ha")
     print_table(head, [_candidate_row(candidate) for candidate in found])
-    say(f"{len(found)} candidates" + ("" if discarded else '; hidden as "no ore": see --discarded'))
+    say(f"{len(found)} candidates" + ("" if discarded else ' (--discarded lists those hidden as "no ore" too)'))
 
 
 def _candidate_row(found: dict[str, Any]) -> list[object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ import typer
 
 from minedisc_core.cli.imagery import Day, DnOffset, Level, split_names
 from minedisc_core.cli.options import FAILED, AsJson, Home, settings_of
-from minedisc_core.cli.output import print_json, progress_bar, say
+from minedisc_core.cli.output import library_notes_into, print_json, progress_bar, say
 
 if TYPE_CHECKING:
     from minedisc_core.domain import RunSummary
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 CANCEL = "cancel"
 """File in a run folder that asks its scan to stop (`runs.CANCEL`; not imported, as start-up stays light)."""
-CANCEL_SECONDS = 2.0
+CANCEL_SECONDS = 1.5
 """A scan that was told to stop and does not is ended after this time; its finished tiles are kept."""
 
 
@@ -117,8 +118,9 @@ def run_to_end(request: ScanRequest, run_dir: Path, settings: Settings, *, resum
         MinediscError: the request cannot be met.
     """
     from minedisc_core.jobs import run_scan
+    from minedisc_core.jobs.process import LOG
 
-    with stopping_on_signals(run_dir), progress_bar("scan") as show:
+    with library_notes_into(run_dir / LOG), stopping_on_signals(run_dir), progress_bar("scan") as show:
         return run_scan(request, run_dir, resume=resume, on_progress=show, settings=settings)
 
 
@@ -131,18 +133,26 @@ def stopping_on_signals(run_dir: Path) -> Iterator[None]:
         run_dir.mkdir(parents=True, exist_ok=True)
         (run_dir / CANCEL).touch()
         say(f"stopping: finished tiles are kept in {shlex.quote(str(run_dir))}; the same command with --resume goes on")
-        ends.append(threading.Timer(CANCEL_SECONDS, os._exit, [FAILED]))
+        ends.append(threading.Timer(CANCEL_SECONDS, end_now))
         ends[-1].daemon = True
         ends[-1].start()
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
+        for end in ends:  # it has finished all the same; a scan that stopped may still take its time to exit
+            end.cancel()
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        for end in ends:
-            end.cancel()
+
+
+def end_now() -> None:
+    """End this process whatever it is doing; the terminal gets its cursor back, which a progress bar hides."""
+    if sys.stderr.isatty():
+        sys.stderr.write("\x1b[?25h\n")
+        sys.stderr.flush()
+    os._exit(FAILED)
 
 
 def tell(summary: RunSummary, run_dir: Path, as_json: bool) -> None:
