@@ -44,7 +44,7 @@ check: lint
 	@$(PYTEST) tests/unit tests/test_house.py
 
 test: lint browser
-	@$(PYTEST) tests
+	@$(PYTEST) tests/test_house.py tests/unit tests/integration tests/pages tests/e2e
 
 clean:
 	rm -rf .venv vendor .mypy_cache .ruff_cache .hypothesis build *.egg-info
