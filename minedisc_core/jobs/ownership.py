@@ -83,4 +83,7 @@ def sole_worker(run_dir: Path) -> Iterator[None]:
         noted = read_worker(run_dir)
         if noted is None or noted.pid != os.getpid():
             note_worker(run_dir, os.getpid(), has_group=False)
-        yield
+        try:
+            yield
+        finally:
+            (run_dir / WORKER).unlink(missing_ok=True)
