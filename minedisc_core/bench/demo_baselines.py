@@ -95,7 +95,7 @@ def _indices(dn: NDArray[np.uint16]) -> NDArray[np.float32]:
 
 
 def fit_regression(training: Sequence[Known], tuning: Sequence[Known]) -> Chosen:
-    """Logistic regression, balanced classes, threshold with the best merit on `tuning`."""
+    """Logistic regression, balanced classes, threshold chosen on `tuning`."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -116,7 +116,7 @@ def fit_regression(training: Sequence[Known], tuning: Sequence[Known]) -> Chosen
 
     scored = [score(scene) for scene in tuning]
     thresholds = (0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99, 0.995, 0.998)
-    best = max(thresholds, key=lambda t: _result(tuning, scored, t).merit)
+    best = max(thresholds, key=lambda t: _result(tuning, scored, t).preference)
     return Chosen("logistic regression on window statistics", f"threshold {best}", score, best)
 
 
@@ -126,7 +126,7 @@ def fit_rule(tuning: Sequence[Known]) -> Chosen:
     tried = {}
     for bare, water in product((0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6), (0.0, 0.005, 0.01, 0.02, 0.05, 0.1)):
         scored = [_rule(pair, bare, water) for pair in shares]
-        tried[bare, water] = _result(tuning, scored, 0.5).merit
+        tried[bare, water] = _result(tuning, scored, 0.5).preference
     bare, water = max(tried, key=lambda key: tried[key])
     words = f"bare share {bare}, water share {water}"
     return Chosen("bare soil and water rule", words, lambda scene: _rule(_shares(scene), bare, water), 0.5)

@@ -12,8 +12,8 @@ from __future__ import annotations
 import argparse
 import logging
 import tempfile
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -132,7 +132,7 @@ def _halved(tensors: Tensors) -> dict[str, NDArray[np.float16]]:
 
 
 def choose_threshold(found: Trained, tuning: Sequence[DemoScene]) -> tuple[float, Tally]:
-    """The middle of the thresholds with the best merit on the tuning scenes, and its result."""
+    """The middle of the best thresholds on the tuning scenes, and its result (see `Tally.preference`)."""
     card = found.card("tuning", VERSION)
     scored = [score_scene(card, _halved(found.tensors), s.grid, s.dn(found.level)) for s in tuning]
     results = {}
@@ -142,8 +142,8 @@ def choose_threshold(found: Trained, tuning: Sequence[DemoScene]) -> tuple[float
             for s, scores in zip(tuning, scored, strict=True)
         )
         results[percent / 100] = total(counts)
-    best = max(result.merit for result in results.values())
-    good = [threshold for threshold, result in results.items() if result.merit > best - 1e-9]
+    best = max(result.preference for result in results.values())
+    good = [threshold for threshold, result in results.items() if result.preference == best]
     chosen = good[len(good) // 2]
     return chosen, results[chosen]
 
@@ -169,15 +169,33 @@ class _Forgetful:
         """Nothing is kept."""
 
 
-def make_models(into: Path, work: Path, levels: Iterable[ProductLevel], steps: int) -> None:
-    """Generate the scenes, train the pairs, write the model folders."""
+def make_models(into: Path, work: Path, levels: Sequence[ProductLevel], steps: int) -> None:
+    """Generate the scenes, train the pairs, write the model folders.
+
+    The second product starts from the weights of the first: the ground is the same, most bands are.
+    """
     scenes = [make_scene(seed, work) for seed in TRAINING_SEEDS]
     tuning = [make_scene(seed, work, crowding=1.0) for seed in TUNING_SEEDS]
+    dense = DenseOptions(steps=steps, on_step=_report)
+    impact = TrainingOptions(
+        epochs=7, batch=64, learning_rate=3e-4, policy="mixed_bfloat16", seed=1, on_epoch=_report_epoch
+    )
     for level in levels:
-        dense = DenseOptions(steps=steps, on_step=_report)
-        impact = TrainingOptions(epochs=24, batch=64, policy="mixed_bfloat16", seed=1, on_epoch=_report_epoch)
         pair = train_pair(level, scenes, tuning, dense, impact)
         save_model(into / f"demo-{level.lower()}", *pair)
+        other = next(iter(BANDS.keys() - {level}))
+        start = carried_over(pair[0][1], BANDS[level], BANDS[other])
+        dense = replace(dense, start_from=start, steps=steps * 3 // 5, learning_rate=5e-4)
+
+
+def carried_over(tensors: Tensors, bands: Sequence[str], wanted: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+    """Weights for other bands: a band that both have keeps its kernel, a new one starts at zero."""
+    kernel = np.asarray(tensors["conv1/kernel"], np.float32)
+    moved = np.zeros((*kernel.shape[:2], len(wanted), kernel.shape[3]), np.float32)
+    for index, band in enumerate(wanted):
+        if band in bands:
+            moved[:, :, index] = kernel[:, :, list(bands).index(band)]
+    return {**{name: np.asarray(values, np.float32) for name, values in tensors.items()}, "conv1/kernel": moved}
 
 
 def _report(step: int, loss: float) -> None:
@@ -195,7 +213,7 @@ def main() -> None:
     parser.add_argument("--into", type=Path, default=PROJECT_ROOT / "models", help="folder of the model folders")
     parser.add_argument("--work", type=Path, help="folder for the scenes (6 GB); default: a temporary one")
     parser.add_argument("--level", action="append", choices=["L1C", "L2A"], help="only this product")
-    parser.add_argument("--steps", type=int, default=1600, help="training steps of the discovery net")
+    parser.add_argument("--steps", type=int, default=1400, help="training steps of the discovery net")
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     levels = [ProductLevel(level) for level in given.level or ("L1C", "L2A")]

@@ -18,6 +18,8 @@ from minedisc_core.imagery.demo import Feature
 
 GROWN_M = 270.0
 """A mine is found if a site, grown by one cell, meets it."""
+CLEAN_FALSE_PER_100_KM2, CLEAN_FAR_FRACTION = 0.7, 0.15
+"""A threshold is fit for use if its false sites and far cells stay below these on the tuning scenes."""
 FAR_M = 1000.0
 """Site cells with their centre farther than this from all mines are counted as far."""
 
@@ -80,10 +82,16 @@ class Tally:
 
     @property
     def merit(self) -> float:
-        """One number to choose thresholds by: F1 of recall and precision, times the share of cells not far off."""
+        """F1 of recall and precision, times the share of cells that are not far off."""
         precision = self.true_sites / self.sites if self.sites else 0.0
         total = self.recall + precision
         return 2 * self.recall * precision / total * (1 - self.far_fraction) if total else 0.0
+
+    @property
+    def preference(self) -> tuple[bool, float]:
+        """What thresholds are chosen by: few false sites and far cells first, then recall; else merit."""
+        is_clean = self.false_per_100_km2 <= CLEAN_FALSE_PER_100_KM2 and self.far_fraction <= CLEAN_FAR_FRACTION
+        return is_clean, self.recall + self.polygon_recall if is_clean else self.merit
 
 
 def tally(grid: RasterGrid, features: Sequence[Feature], sites: Sequence[Site]) -> Tally:

@@ -61,7 +61,9 @@ def test_the_projects_own_readers_take_the_registers_without_a_problem(area: Dem
 def test_titles_are_in_sirgas_2000_and_agree_with_the_truth(area: DemoArea) -> None:
     titles = pyogrio.read_dataframe(f"zip://{area.sigmine}")
     assert titles.crs.to_epsg() == 4674
-    assert {"PROCESSO", "NUMERO", "ANO", "AREA_HA", "ID", "FASE", "ULT_EVENTO", "NOME", "SUBS", "USO", "UF"} <= set(titles)
+    assert {"PROCESSO", "NUMERO", "ANO", "AREA_HA", "ID", "FASE", "ULT_EVENTO", "NOME", "SUBS", "USO", "UF"} <= set(
+        titles
+    )
     may = ("CONCESSÃO DE LAVRA", "LICENCIAMENTO", "REGISTRO DE EXTRAÇÃO", "LAVRA GARIMPEIRA")
     for feature in plan_scene(SIDE, 6).features:
         if not feature.is_mine:
