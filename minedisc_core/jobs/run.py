@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,8 +13,9 @@ from numpy.typing import NDArray
 from rasterio.io import MemoryFile
 
 from minedisc_core.detection.coverage import area_km2, coverage
+from minedisc_core.detection.models import Model
 from minedisc_core.detection.scan import FEATURES_PER_SIDE, Hooks, Net, ScanResult, scan
-from minedisc_core.detection.scorer import discovery_net, impact_net
+from minedisc_core.detection.scorer import DiscoveryNet, ImpactNet, discovery_net, impact_net
 from minedisc_core.detection.sites import SiteGroups, SiteRules, group_sites
 from minedisc_core.domain import ProductLevel, RunState, RunSummary
 from minedisc_core.errors import Cancelled
@@ -40,6 +42,24 @@ MOST_SCORERS = 4
 """Tiles scored at once at most; with more threads than that each tile gets several (memory: 0.3 GB a tile)."""
 
 
+@dataclass(frozen=True)
+class Nets:
+    """The nets of a model, loaded."""
+
+    discovery: DiscoveryNet
+    impact: ImpactNet | None
+
+
+def load_nets(model: Model, settings: Settings) -> Nets:
+    """Load a model's nets once, for several runs in one process.
+
+    Raises:
+        ModelError: the weights cannot be used.
+    """
+    scorers = min(settings.threads, MOST_SCORERS)
+    return Nets(discovery_net(model, -(-settings.threads // scorers)), impact_net(model))
+
+
 def run_scan(
     request: ScanRequest,
     run_dir: Path,
@@ -47,6 +67,7 @@ def run_scan(
     resume: bool = False,
     on_progress: Callable[[ScanProgress], None] | None = None,
     settings: Settings | None = None,
+    nets: Nets | None = None,
 ) -> RunSummary:
     """Scan in this process and leave a finished run folder.
 
@@ -57,6 +78,7 @@ def run_scan(
             left as it is.
         on_progress: called after each tile and at each step.
         settings: threads and folders of models; None reads the environment.
+        nets: of this very model, if they are loaded already.
 
     Raises:
         Cancelled: the folder's `cancel` flag was set.
@@ -64,7 +86,7 @@ def run_scan(
     """
     with sole_worker(run_dir):
         (run_dir / CANCEL).unlink(missing_ok=True)
-        return _work(request, run_dir, resume, on_progress, settings or load_settings())
+        return _work(request, run_dir, resume, settings or load_settings(), on_progress, nets)
 
 
 def work_on(run_dir: Path, settings: Settings | None = None) -> RunSummary:
@@ -74,12 +96,12 @@ def work_on(run_dir: Path, settings: Settings | None = None) -> RunSummary:
         MinediscError: as `run_scan`.
     """
     with sole_worker(run_dir):
-        return _work(read_request(run_dir), run_dir, True, None, settings or load_settings())
+        return _work(read_request(run_dir), run_dir, True, settings or load_settings())
 
 
 def _work(
-    request: ScanRequest, run_dir: Path, resume: bool, on_progress: Callable[[ScanProgress], None] | None,
-    settings: Settings,
+    request: ScanRequest, run_dir: Path, resume: bool, settings: Settings,
+    on_progress: Callable[[ScanProgress], None] | None = None, nets: Nets | None = None,
 ) -> RunSummary:  # fmt: skip
     ready = enter(request, run_dir, settings, resume=resume)
     with ready.mosaic:
@@ -88,7 +110,7 @@ def _work(
             return done
         for name in (FAILED, RESULT, SITES):
             (run_dir / name).unlink(missing_ok=True)
-        return _Run(ready, run_dir, settings, on_progress).execute()
+        return _Run(ready, run_dir, settings, on_progress).execute(nets)
 
 
 def _finished(run_dir: Path) -> RunSummary | None:
@@ -111,15 +133,15 @@ class _Run:
         self.scorers = min(settings.threads, MOST_SCORERS)
         self.hits = HitCollector(ready.mosaic, ready.model, ready.threshold)
 
-    def execute(self) -> RunSummary:
+    def execute(self, loaded: Nets | None = None) -> RunSummary:
         """Everything, in order; the summary is written last."""
         started = time.monotonic()
         self.tiles.sweep()
         self.log.phase("loading the model")
-        net = discovery_net(self.ready.model, -(-self.settings.threads // self.scorers))
-        self.hits.net = impact_net(self.ready.model)
+        nets = loaded or load_nets(self.ready.model, self.settings)
+        self.hits.net = nets.impact
         self._announce()
-        result = self._scan(net)
+        result = self._scan(nets.discovery)
         self._step("grouping hits into sites")
         write_atomically(self.run_dir / SCORES, self._scores_tif(result.scores))
         groups = group_sites(self.ready.run_id, self.ready.grid, self.hits.hits(result.fill), self._rules())
