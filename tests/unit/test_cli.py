@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import re
@@ -241,6 +242,12 @@ def test_a_size_goes_to_the_first_number_of_a_benchmark() -> None:
     assert benchmarks._size_argument(measure, None) == {}
     with pytest.raises(UsageError):
         benchmarks._size_argument(lambda: {}, 5)
+
+
+@pytest.mark.parametrize("name", get_args(benchmarks.BenchWord))
+def test_every_benchmark_has_a_function_with_a_size(name: str) -> None:
+    measure = getattr(importlib.import_module(f"minedisc_core.bench.{name}"), f"bench_{name}")
+    assert list(benchmarks._size_argument(measure, 5).values()) == [5]
 
 
 def test_the_installed_script_runs_the_same_program() -> None:
