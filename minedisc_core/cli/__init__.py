@@ -42,7 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _tell(text: str) -> None:
-    print(f"minedisc: {' '.join(text.split())}", file=sys.stderr)
+    from minedisc_core.cli.output import say
+
+    say(f"minedisc: {' '.join(text.split())}")
 
 
 def _open_log(given: list[str]) -> Path | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from minedisc_core.cli.options import AsJson, Home, settings_of
+from minedisc_core.cli.options import AsJson, Home, file_to_write, settings_of
 from minedisc_core.cli.output import clean, print_json, print_table, say
 
 if TYPE_CHECKING:
@@ -50,10 +50,11 @@ def mosaic(
     from minedisc_core.registers.areas import read_aoi
 
     area = read_aoi(aoi, settings_of(home)) if aoi else None
+    target = file_to_write(out)
     say(f"{source}: building {out} ...")
     written = build_mosaic(
         [Path(path) for path in sources],
-        out,
+        target,
         level=ProductLevel(level) if level else None,
         dn_offset=dn_offset,
         bands=split_names(bands),

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from minedisc_core.errors import StoreError
+from minedisc_core.errors import StoreError, UsageError
 from minedisc_core.settings import Settings, load_settings
 
 DONE, FAILED, WRONG_USE = 0, 1, 2
@@ -24,6 +24,17 @@ RunId = Annotated[str | None, typer.Option("--run-id", help="Only this run.")]
 def settings_of(home: Path | None) -> Settings:
     """Settings with that home, else the one of the environment."""
     return load_settings(home=home)
+
+
+def file_to_write(path: Path) -> Path:
+    """The absolute path of a file that will be replaced as a whole.
+
+    Raises:
+        UsageError: a folder or a device is there: replacing it would do harm.
+    """
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{path} is no plain file", "a file name", "choose another name")
+    return path.resolve()
 
 
 def run_verb(settings: Settings, verb: str, **arguments: Any) -> Any:

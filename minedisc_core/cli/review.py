@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from minedisc_core.cli.options import AsJson, Home, RunId, run_verb, run_verb_on_existing, settings_of
+from minedisc_core.cli.options import AsJson, Home, RunId, file_to_write, run_verb, run_verb_on_existing, settings_of
 from minedisc_core.cli.output import clean, print_json, print_table, say
 
 VerdictWord = Literal["confirmed", "rejected", "unsure"]
@@ -175,7 +175,7 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Write confirmed candidates that no register knows."""
-    arguments = {"out": str(out.resolve()), "format": file_format, "include_all": include_all, "run_id": run_id}
+    arguments = {"out": str(file_to_write(out)), "format": file_format, "include_all": include_all, "run_id": run_id}
     written = run_verb_on_existing(settings_of(home), "export", **arguments)
     if as_json:
         print_json(written)

@@ -159,6 +159,30 @@ def test_a_broken_setting_is_wrong_use(monkeypatch: pytest.MonkeyPatch, capsys: 
     assert "MINEDISC_THREADS" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("words", ["export --format csv --out", "mosaic --source files nothing --out"])
+def test_a_folder_or_a_device_is_never_replaced_by_a_file(
+    words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], logging_is_put_back: None
+) -> None:
+    (tmp_path / "minedisc.duckdb").touch()
+    os.mkfifo(tmp_path / "pipe")
+    for there in (tmp_path, tmp_path / "pipe"):
+        assert run(*words.split(), str(there), "--home", str(tmp_path)) == cli.WRONG_USE
+        assert "no plain file" in capsys.readouterr().err
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_an_error_holds_no_control_characters(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, logging_is_put_back: None
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise MinediscError("bad \x1b[2J name")
+
+    monkeypatch.setattr("minedisc_core.cli.options.run_verb", fail)
+    (tmp_path / "minedisc.duckdb").touch()
+    run("candidates", "--home", str(tmp_path))
+    assert "\x1b" not in capsys.readouterr().err
+
+
 def test_the_words_of_the_command_line_are_those_of_the_domain() -> None:
     assert get_args(review.VerdictWord) == tuple(VERDICTS)
     assert get_args(review.ReasonWord) == tuple(Reason)
