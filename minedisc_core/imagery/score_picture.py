@@ -56,7 +56,7 @@ def coloured(values: NDArray[np.float32]) -> NDArray[np.uint8]:
     """RGBA (height, width, 4) of scores 0..1 (height, width); NaN is the grey veil."""
     clipped = np.nan_to_num(np.clip(values, 0, 1))
     channels = [np.interp(clipped, _STOPS, _COLOURS[:, k]) for k in range(4)]
-    picture = np.rint(np.stack(channels, axis=-1)).astype(np.uint8)
+    picture: NDArray[np.uint8] = np.rint(np.stack(channels, axis=-1)).astype(np.uint8)
     picture[np.isnan(values)] = NOT_SEEN
     return picture
 
