@@ -207,7 +207,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=15)
+@settings(max_examples=12)
 @given(steps)
 def test_rebuilding_the_states_gives_what_was_kept_step_by_step(taken: list[tuple[str, int, str]]) -> None:
     with filled() as store:
