@@ -12,6 +12,7 @@ frame holds little true background; three visible bands are far fewer than the p
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
 import time
@@ -87,6 +88,8 @@ class FrameResult:
     place: int
     fold: int
     sites: int
+    hit_cells_fraction: float
+    """Share of the frame's cells that are in sites: the larger, the less a hit mask says."""
     mask_hit: bool
     sites_off_masks: int
     nearest_dam_m: tuple[float, ...]
@@ -144,11 +147,13 @@ def bench_tailings(steps: int = 300, data: Path | None = None) -> dict[str, Any]
 def _figures(result: TrialResult) -> list[Figure]:
     rows, cells = result.frames, result.cells
     distances = [metres for row in rows for metres in row.nearest_dam_m]
+    share = float(np.mean([row.hit_cells_fraction for row in rows]))
     return [
         figure("frames, each scanned by a net that saw nothing of its place", len(rows), "frames"),
         figure("places", len({row.place for row in rows}), "places"),
         figure("training frames of a fold, mean", float(np.mean(result.training_frames)), "frames"),
         figure("masks hit", sum(row.mask_hit for row in rows) / len(rows), "fraction"),
+        figure("share of a frame's cells in sites, mean", share, "fraction"),
         figure("sites", sum(row.sites for row in rows), "sites"),
         figure("sites off all masks (other pits are unmarked)", sum(row.sites_off_masks for row in rows), "sites"),
         figure("sites with a registered dam within 1 km", sum(row.registered for row in rows), "sites"),
@@ -277,6 +282,7 @@ def _job(store: Store, settings: Settings, frame: Frame, model: str, fold: int, 
         place=frame.place,
         fold=fold,
         sites=len(found),
+        hit_cells_fraction=round(sum(site.cells for site in sites) / math.prod(frame.grid.cells), 3),
         mask_hit=any(hits_any(site, [frame.mask]) for site in sites),
         sites_off_masks=sum(not on_mask[row["candidate_id"]] for row in found),
         nearest_dam_m=tuple(round(dam["distance_m"]) for dam in dams),

@@ -148,8 +148,8 @@ class _SceneReader:
         return pixels
 
     def _read_band(self, source: BandSource, window: Window) -> NDArray[np.uint16]:
-        vrt = self._warped(source.file)
         try:
+            vrt = self._warped(source.file)
             values = vrt.read(source.index, window=window)
             mask = vrt.read(vrt.count, window=window) if source.file.is_masked else None
         except (rasterio.errors.RasterioError, OSError) as error:
@@ -177,7 +177,9 @@ def _warp_options(file: RasterFile, grid: RasterGrid) -> dict[str, object]:
         "resampling": Resampling.average if is_finer else Resampling.nearest,
         "tolerance": 0.01,
     }
-    return {**options, "add_alpha": True} if file.is_masked else {**options, "src_nodata": fill, "nodata": fill}
+    if file.is_masked:
+        return {**options, "add_alpha": not file.has_alpha}
+    return {**options, "src_nodata": fill, "nodata": fill}
 
 
 def _grid_of(file: RasterFile) -> RasterGrid:

@@ -52,6 +52,8 @@ class RasterFile:
     """The file's own no-data value, None if it states none."""
     is_masked: bool
     """The file carries a mask or an alpha band."""
+    has_alpha: bool
+    """Its last band is the mask."""
     tags: tuple[tuple[str, str], ...]
     stamp: str
     """Hash over names, sizes and times of the file and of all it refers to, and over its layout."""
@@ -123,6 +125,7 @@ def describe_file(path: str | Path, bands: Sequence[str] | None = None, dn_offse
             dn_offset=offset,
             nodata=dataset.nodata,
             is_masked=any(MaskFlags.per_dataset in flags for flags in dataset.mask_flag_enums),
+            has_alpha=any(MaskFlags.alpha in flags for flags in dataset.mask_flag_enums),
             tags=tuple(sorted(dataset.tags().items())),
             stamp=_stamp(dataset),
         )
@@ -135,22 +138,33 @@ def open_raster(path: str | Path, **options: object) -> rasterio.DatasetReader:
         ImageryError: the path is a folder, is missing or empty, or is not a raster.
     """
     text = str(path)
-    local = Path(text)
-    if local.is_dir():
-        raise ImageryError(
-            f"{text} is a folder", "a raster file", f"minedisc mosaic --source files {text} --out mosaic.tif"
-        )
-    if local.is_file() and local.stat().st_size == 0:
-        raise ImageryError(f"{text} is empty (0 bytes)", "a raster file", "download or export it again")
+    is_local = not text.startswith("/vsi") and "://" not in text
+    missing = _check_local(text) if is_local else False
     try:
         return rasterio.open(text, **options)
     except (RasterioError, OSError, ValueError) as error:
-        missing = "/" in text and not text.startswith("/vsi") and "://" not in text and not local.exists()
         raise ImageryError(
             f"{text} does not exist" if missing else f"{text} cannot be opened as a raster ({error})",
             "a GeoTIFF, VRT or another raster that GDAL reads",
             "check the path" if missing else "check that the file is complete",
         ) from error
+
+
+def _check_local(text: str) -> bool:
+    """Whether no file of that name exists (it may still be GDAL's own notation)."""
+    local = Path(text)
+    try:
+        if not text.strip():
+            raise ImageryError("the file name is empty", "the path of a raster")
+        if local.is_dir():
+            raise ImageryError(
+                f"{text} is a folder", "a raster file", f"minedisc mosaic --source files {text} --out mosaic.tif"
+            )
+        if local.is_file() and local.stat().st_size == 0:
+            raise ImageryError(f"{text} is empty (0 bytes)", "a raster file", "download or export it again")
+        return not local.exists()
+    except (OSError, ValueError) as error:  # too long, a zero byte
+        raise ImageryError(f"{text[:80]!r} is no file name ({error})", "the path of a raster") from error
 
 
 def _check_layout(dataset: rasterio.DatasetReader) -> None:

@@ -275,6 +275,18 @@ def test_floats_with_nan_and_files_with_a_mask_keep_their_holes(tmp_path):
     assert np.array_equal(found[::2, 14::2], noise(20, 20)[:, 7:])
 
 
+@pytest.mark.parametrize("pixel_m", [10, 20])
+def test_an_alpha_band_is_a_mask(tmp_path, pixel_m):
+    array = np.dstack([noise(40, 40, k) for k in range(3)] + [np.full((40, 40), 65_535, np.uint16)])
+    array[:10, :, 3] = 0
+    names = (*RGB, "")
+    path = save(tmp_path / "a.tif", array, pixel_m=pixel_m, names=names, photometric="rgb", alpha="yes")
+    times = pixel_m // 10
+    found = pixels(build_mosaic([path], tmp_path / "m.tif", bands=RGB))
+    assert not found[: 10 * times].any()
+    assert np.array_equal(found[10 * times :: times, ::times], array[10:, :, :3])
+
+
 def test_a_rotated_raster_is_turned_north(tmp_path):
     turned = Affine.translation(WEST, NORTH) @ Affine.rotation(30) @ Affine.scale(10, -10)
     path = save(tmp_path / "s_B02.tif", np.full((100, 100), 900, np.uint16), transform=turned)

@@ -325,6 +325,8 @@ def not_rasters(folder):
         ("nowhere.tif", "does not say where on Earth"),
         ("", "is a folder.*minedisc mosaic"),
         ("/vsizip/nothing.zip/a.tif", "cannot be opened"),
+        ("a" * 300, "is no file name"),
+        ("\0.tif", "is no file name|does not exist"),
     ],
 )
 def test_what_cannot_be_a_mosaic_is_refused_in_words(tmp_path, name, sentence):
@@ -334,6 +336,8 @@ def test_what_cannot_be_a_mosaic_is_refused_in_words(tmp_path, name, sentence):
 
 
 def test_no_file_at_all_is_refused():
+    with pytest.raises(ImageryError, match="the file name is empty"):
+        open_mosaic([""])
     with pytest.raises(ImageryError, match="no file given"):
         open_mosaic([])
 
