@@ -118,7 +118,7 @@ class RasterGrid:
     def cell_transform(self) -> Affine:
         """Affine of a raster with one pixel per cell (`scores.tif`)."""
         offset_px = CENTRE_PX + 0.5 - STRIDE_PX / 2
-        return self.transform * Affine.translation(offset_px, offset_px) * Affine.scale(STRIDE_PX)
+        return self.transform @ Affine.translation(offset_px, offset_px) @ Affine.scale(STRIDE_PX)
 
     def lonlat(self, rows: NDArray[np.floating], cols: NDArray[np.floating]) -> NDArray[np.float64]:
         """Longitude and latitude, shape (n, 2), of fractional pixel positions (0.5 = first centre)."""
@@ -129,7 +129,7 @@ class RasterGrid:
     def pixel(self, lon: float, lat: float) -> tuple[int, int]:
         """Row and column of the pixel that holds a place; may lie outside the raster."""
         x, y = self._to_lonlat.transform(lon, lat, direction="INVERSE")
-        col, row = ~self.transform * (x, y)
+        col, row = ~self.transform @ (x, y)
         return int(np.floor(row)), int(np.floor(col))
 
     def cell_centres(self, cells: NDArray[np.int64]) -> NDArray[np.float64]:
