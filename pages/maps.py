@@ -125,11 +125,12 @@ def _add_basemap(made: Any, basemap: str) -> None:
 
 def basemap_choice(key: str) -> str | None:
     """A switch for maps of other hosts: off by default, the host named beside it."""
-    labels = {None: "None"} | {name: f"{name} ({host})" for name, (_, host, _, _) in BASEMAPS.items()}
-    return st.selectbox(
+    labels = {"": "None"} | {name: f"{name} ({host})" for name, (_, host, _, _) in BASEMAPS.items()}
+    chosen = st.selectbox(
         "Base map from the internet",
         list(labels),
         format_func=labels.get,
         key=key,
         help="Off by default. When you choose one, your browser asks the named host for its map.",
     )
+    return chosen or None

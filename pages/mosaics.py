@@ -56,11 +56,11 @@ def choose() -> Chosen | None:
 def _options() -> dict[str, str]:
     """Paths (one a line) and name of each mosaic that is known."""
     settings = shared.settings()
-    demo = {"mosaic.tif": "Demo area (L1C)", "mosaic_l2a.tif": "Demo area (L2A)"}
-    known = {str(settings.demo / name): label for name, label in demo.items() if (settings.demo / name).is_file()}
+    demo = ((settings.demo / name, label) for name, label in names.DEMO.items())
+    known = {str(path): label for path, label in demo if path.is_file()}
     for run in list_runs(settings):
         if run.mosaic and all(Path(path).is_file() for path in run.mosaic):
-            known.setdefault("\n".join(run.mosaic), names.mosaic_label(run.mosaic, "", settings.demo))
+            known.setdefault("\n".join(run.mosaic), names.mosaic_label(run.mosaic, settings.demo))
     return known
 
 

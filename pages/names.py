@@ -7,18 +7,23 @@ from pathlib import Path
 
 from minedisc_core.domain import RunSummary
 
+DEMO = {"mosaic.tif": "Demo area (L1C)", "mosaic_l2a.tif": "Demo area (L2A)"}
+"""Files of the demo area."""
 
-def mosaic_label(paths: Sequence[str], level: str, demo: Path) -> str:
+
+def mosaic_label(paths: Sequence[str], demo: Path) -> str:
     """`Demo area (L1C)`, else the first file's name."""
-    first = Path(paths[0]) if paths else Path("mosaic")
-    if first.parent == demo:
-        return f"Demo area ({level})"
+    if not paths:
+        return "Mosaic"
+    first = Path(paths[0])
+    if first.parent == demo and first.name in DEMO:
+        return DEMO[first.name]
     return first.stem + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
 
 
 def run_label(summary: RunSummary, demo: Path) -> str:
     """What was scanned and when: `Demo area (L1C), 22 Nov 14:03`."""
-    return f"{mosaic_label(summary.mosaic, summary.level, demo)}, {summary.finished_at_utc:%d %b %H:%M}"
+    return f"{mosaic_label(summary.mosaic, demo)}, {summary.finished_at_utc:%d %b %H:%M}"
 
 
 CREDIT = "Contains Copernicus Sentinel data"

@@ -9,8 +9,8 @@
 
 const STORED = "minedisc.event.";
 const BATCH = 40;
-const WINDOW = 25;
-const AHEAD = 6;
+const WINDOW = 40;
+const AHEAD = 20; // at 25 keys a second this leaves the server most of a second
 const PREFETCHED = 5;
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -97,6 +97,9 @@ const uuid = () => {
 const isTyping = (event) => {
   const target = event.composedPath ? event.composedPath()[0] : event.target;
   const kind = target?.getAttribute?.("type") ?? "text";
+  // After a choice the focus stays on the closed list of a filter: letters are for the panel then.
+  const closed = target?.getAttribute?.("role") === "combobox" && target.getAttribute("aria-expanded") !== "true";
+  if (closed && event.key.length === 1) return false;
   if (target?.tagName === "INPUT") return !["checkbox", "radio", "button", "range"].includes(kind);
   return ["TEXTAREA", "SELECT"].includes(target?.tagName) || target?.isContentEditable;
 };
@@ -170,12 +173,13 @@ class Panel {
     this.root = root;
     this.items = new Map();
     this.loading = new Map();
+    this.keys = []; // actions that wait for their turn
     this.done = []; // verdicts made here, for undo
     this.images = [];
     this.outlined = localStorage.getItem("minedisc.outline") !== "off";
     this.onKey = (e) => this.key(e);
     document.addEventListener("keydown", this.onKey, true);
-    this.map = new MapView(this.onKey, (id) => this.goToId(id));
+    this.map = new MapView(this.onKey, (id) => this.take(() => this.goToId(id)));
   }
 
   update(component) {
@@ -198,6 +202,7 @@ class Panel {
     this.items.clear();
     data.items.forEach((item) => this.items.set(item.index, item));
     this.counters = data.counters;
+    this.keys = [];
     this.index = null;
     outbox.events.forEach((e) => { const item = this.find(e.candidate_id); if (item) item.status = e.verdict; });
     this.goTo(data.index, true);
@@ -213,10 +218,16 @@ class Panel {
 
   find(id) { return [...this.items.values()].find((item) => item.id === id); }
 
+  /** The item at a position, fetched if it must be; null past the ends or once the queue has changed. */
   async item(index) {
+    const { queue } = this;
     if (index < 0 || index >= this.data.total) return null;
-    if (!this.items.has(index)) await this.load(Math.max(0, index - 2));
-    return this.items.get(index) ?? null;
+    while (!this.items.has(index)) {
+      const said = await this.load(Math.max(0, index - 2)).catch(() => null);
+      if (this.queue !== queue) return null;
+      if (!said) await new Promise((resume) => { setTimeout(resume, 1000); });
+    }
+    return this.items.get(index);
   }
 
   load(start, around = "") {
@@ -239,9 +250,7 @@ class Panel {
   }
 
   async goTo(index, first = false) {
-    this.wanted = index;
     const item = await this.item(index);
-    if (this.wanted !== index) return; // a later key won
     if (!item) { if (first) this.showNothing(); return; }
     this.index = index;
     this.finished = false;
@@ -253,8 +262,8 @@ class Panel {
   }
 
   async goToId(id) {
-    const known = this.find(id) ?? (await this.load(0, id))?.items.find((i) => i.id === id);
-    if (known) this.goTo(known.index);
+    const known = this.find(id) ?? (await this.load(0, id).catch(() => null))?.items.find((i) => i.id === id);
+    if (known) await this.goTo(known.index);
   }
 
   prefetch(index) {
@@ -265,7 +274,7 @@ class Panel {
       image.src = c.url;
       return image;
     }));
-    if (index + AHEAD < this.data.total && !this.items.has(index + AHEAD)) this.load(index + 1);
+    if (index + AHEAD < this.data.total && !this.items.has(index + AHEAD)) this.load(index + 1).catch(() => {});
   }
 
   remember(item) {
@@ -277,14 +286,14 @@ class Panel {
 
   verdict(verdict, reason = null) {
     const item = this.items.get(this.index);
-    if (!item || this.finished) return;
+    if (!item || this.finished) return null;
     const event = { event_id: uuid(), candidate_id: item.id, verdict, reason, analyst: this.data.analyst };
     this.done.push({ ...event, index: item.index, before: item.status, beforeReason: item.reason });
     if (reason) this.lastReason = reason;
     this.count(item.status, verdict);
     this.setStatus(item, verdict, reason);
     outbox.add(event);
-    this.advance(item.index);
+    return this.advance(item.index);
   }
 
   setStatus(item, status, reason) {
@@ -298,22 +307,16 @@ class Panel {
     this.counters = { ...this.counters, decided: this.counters.decided + change, left: this.counters.left - change };
   }
 
+  /** The next undecided candidate after `from`, else the first before it. */
   async advance(from) {
-    const next = this.undecided(from + 1, this.data.total) ?? this.undecided(0, from);
-    if (next != null) { this.goTo(next); return; }
-    const start = [...Array(this.data.total).keys()].find((i) => !this.items.has(i));
-    if (start == null) { this.finish(); return; }
-    const said = await this.load(start);
-    if (said) this.advance(from);
-  }
-
-  undecided(start, end) {
-    for (let i = start; i < end; i += 1) {
-      const item = this.items.get(i);
-      if (!item) return null;
-      if (item.status === "undecided") return i;
+    const { queue } = this;
+    for (let step = 1; step < this.data.total; step += 1) {
+      const index = (from + step) % this.data.total;
+      const item = this.items.get(index) ?? (await this.item(index));
+      if (this.queue !== queue) return;
+      if (item?.status === "undecided") { await this.goTo(index); return; }
     }
-    return null;
+    this.finish();
   }
 
   undo() {
@@ -324,16 +327,16 @@ class Panel {
       if (item?.id === last.candidate_id) {
         this.count(item.status, last.before);
         this.setStatus(item, last.before, last.beforeReason);
-        this.goTo(last.index);
       }
     }
     outbox.add(event);
+    return last ? this.goTo(last.index) : null;
   }
 
   answered(said) {
     this.counters = outbox.events.length ? this.counters : said.counters;
-    said.undone.forEach((id) => { const item = this.find(id); if (item) { this.setStatus(item, "undecided", null); } });
-    if (said.undone.length) this.goToId(said.undone.at(-1));
+    said.undone.map((id) => this.find(id)).filter(Boolean).forEach((item) => this.setStatus(item, "undecided", null));
+    if (said.undone.length) this.take(() => this.goToId(said.undone.at(-1)));
     this.problem = said.refused.map((r) => r.problem).join(" ");
     this.showCounts();
   }
@@ -347,7 +350,16 @@ class Panel {
     if (!action || (event.repeat && !["next", "previous"].includes(action.name))) return;
     event.preventDefault();
     event.stopPropagation();
-    action.run();
+    this.take(action.run);
+  }
+
+  /** Actions run one after the other: a key never hits a candidate that is not shown yet. */
+  async take(run) {
+    this.keys.push(run);
+    if (this.taking) return;
+    this.taking = true;
+    while (this.keys.length) await this.keys.shift()();
+    this.taking = false;
   }
 
   action(pressed, inMap) {
@@ -410,7 +422,7 @@ class Panel {
 
   button(name, key, label, run) {
     const hint = key ? el("kbd", {}, key.toUpperCase()) : null;
-    const button = el("button", { type: "button", class: `md-button md-do-${name}`, "data-action": name, onclick: run },
+    const button = el("button", { type: "button", class: `md-button md-do-${name}`, "data-action": name, onclick: () => this.take(run) },
       el("span", { class: "md-label" }, label), hint);
     button.addEventListener("mouseup", () => button.blur()); // a later space bar must not press it again
     return button;

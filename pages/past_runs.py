@@ -33,7 +33,8 @@ def _card(run: RunFolder) -> None:
         st.rerun()
     name, figures, button = st.columns([2.2, 5, 1.1], vertical_alignment="center")
     name.markdown(f"**{boundary.plain(_label(run))}**  \n{boundary.plain(run.model)}")
-    parts = [progress.message, f"{words.km2(progress.km2_done)} of {words.km2(progress.km2)}"]
+    parts = [progress.message.capitalize()]
+    parts += [f"{words.km2(progress.km2_done)} of {words.km2(progress.km2)}"] if progress.km2 else []
     parts += [f"{progress.km2_per_s:,.1f} km²/s"] if progress.km2_per_s else []
     parts += [f"{words.duration(progress.seconds_left)} left"] if progress.seconds_left is not None else []
     figures.progress(min(1.0, progress.fraction), boundary.plain(" · ".join(parts)))
@@ -84,7 +85,7 @@ def _row(run: RunFolder, row: RunRow | None) -> None:
 def _foreign_row(row: RunRow) -> None:
     """A run that was taken in from a folder outside this home."""
     mosaic, asked, seen, sites, state, action = st.columns(WIDTHS, vertical_alignment="center")
-    mosaic.markdown(boundary.plain(names.mosaic_label(row.summary.mosaic, row.summary.level, shared.settings().demo)))
+    mosaic.markdown(boundary.plain(names.mosaic_label(row.summary.mosaic, shared.settings().demo)))
     asked.markdown(f"{row.summary.finished_at_utc:%d %b %H:%M}")
     seen.markdown(f"{words.km2(row.summary.coverage.seen_km2)} ({words.percent(row.summary.coverage.fraction)})")
     sites.markdown(_sites(row))
@@ -98,8 +99,7 @@ def _sites(row: RunRow) -> str:
 
 
 def _label(run: RunFolder) -> str:
-    level = f"{run.summary.level}" if run.summary else Path(run.mosaic[0]).stem if run.mosaic else ""
-    return names.mosaic_label(run.mosaic, level, shared.settings().demo) if run.mosaic else run.run_id
+    return names.mosaic_label(run.mosaic, shared.settings().demo) if run.mosaic else run.run_id
 
 
 def _open(row: RunRow) -> None:

@@ -13,7 +13,7 @@ from pages import addresses, facts, shared, words
 from pages.queues import Queue
 
 SCOPE = "review"
-FIRST_WINDOW = 15
+FIRST_WINDOW = 30
 """Candidates that come with the page; later ones are fetched ahead of the keys."""
 HERE = Path(__file__).parent
 

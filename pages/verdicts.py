@@ -21,7 +21,7 @@ def take(body: bytes) -> dict[str, Any]:
 
     Returns:
         `acknowledged`: ids that are stored; `refused`: ids that never will be, with the problem;
-        `undone`: candidates that an undo opened again; `counters`.
+        `undone`: candidates that an undo of an earlier visit's verdict opened again; `counters`.
 
     Raises:
         UsageError: the body is not what the panel sends.
@@ -57,7 +57,7 @@ def _is_event(event: object) -> bool:
 
 
 def _store(event: Mapping[str, Any]) -> list[str]:
-    """Store one event; candidates that it opened again."""
+    """Store one event; the candidate that an undo has opened again, where the browser cannot know it."""
     store, analyst = shared.store(), _text(event, "analyst").strip() or NOBODY
     if event.get("verdict") != Status.UNDECIDED:
         store.record([_verdict(event, analyst)])
@@ -70,7 +70,7 @@ def _store(event: Mapping[str, Any]) -> list[str]:
     store.record(
         [VerdictEvent(event["event_id"], candidate_id, Status.UNDECIDED, analyst, now, undoes=event["undoes"])]
     )
-    return [candidate_id]
+    return []
 
 
 def _verdict(event: Mapping[str, Any], analyst: str) -> VerdictEvent:

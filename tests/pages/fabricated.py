@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime
@@ -11,6 +10,9 @@ from pathlib import Path
 import numpy as np
 from affine import Affine
 
+from minedisc_core.detection.cards import ModelCard
+from minedisc_core.detection.models import save_model
+from minedisc_core.detection.networks import tensor_shapes
 from minedisc_core.domain import (
     Coverage,
     Impact,
@@ -22,7 +24,7 @@ from minedisc_core.domain import (
     RunSummary,
     Site,
 )
-from minedisc_core.grid import CENTRE_PX, STRIDE_PX, RasterGrid, geodesic_area_ha
+from minedisc_core.grid import CENTRE_PX, STRIDE_PX, PixelWindow, RasterGrid, geodesic_area_ha
 from minedisc_core.imagery.chips import write_chips
 from minedisc_core.imagery.display import write_display
 from minedisc_core.imagery.geotiff import open_mosaic
@@ -49,7 +51,7 @@ def make_sites(run_id: str, count: int, grid: RasterGrid = GRID) -> list[Site]:
     rows, cols = grid.cells
     sites = []
     for number in range(count):
-        cell = np.array([number % rows, (3 * number) % cols])
+        cell = np.array([(5 * number) % rows, (8 * number + 3) % (cols - 2)])
         cells = np.array([(cell[0], cell[1] + k) for k in range(1 + number % 3) if cell[1] + k < cols])
         sites.append(_site(f"{run_id}-{number + 1:04d}", cells, 0.99 - 0.35 * number / max(1, count), number, grid))
     sites[-1] = replace(sites[-1], discarded=count > 1, impact=Impact.NO_ORE)
@@ -73,16 +75,16 @@ def make_run(runs: Path, mosaic: Path, run_id: str = "20260102-030405-abcd", cou
     """A finished run's folder: sites, chips, map tiles, scores, summary."""
     folder = runs / run_id
     folder.mkdir(parents=True)
-    sites = make_sites(run_id, count)
     with open_mosaic([mosaic]) as opened:
+        sites = make_sites(run_id, count, opened.grid)
         for kind in ("true_colour", "swir"):
             write_display(opened, folder / f"{kind}.tif", kind)
         write_chips(opened, sites, folder / CHIPS)
-    _write_scores(folder / SCORES)
-    write_json(folder / REQUEST, {"mosaic": [str(mosaic)]})
+        _write_scores(folder / SCORES, opened.grid)
+    asked = {"run_id": run_id, "asked_at_utc": "2026-01-02T03:04:05", "model_name": "bright", "mosaic": [str(mosaic)]}
+    write_json(folder / REQUEST, asked)
     write_sites(folder, sites)
     write_summary(folder, summary(run_id, mosaic, sites))
-    (folder / "progress.jsonl").write_text(json.dumps({"tile": 0}) + "\n")
     return folder
 
 
@@ -97,12 +99,32 @@ def summary(run_id: str, mosaic: Path, sites: Sequence[Site]) -> RunSummary:
     )  # fmt: skip
 
 
-def _write_scores(path: Path) -> None:
+def _write_scores(path: Path, grid: RasterGrid) -> None:
     import rasterio
 
-    rows, cols = GRID.cells
+    rows, cols = grid.cells
     scores = np.linspace(0, 1, rows * cols, dtype=np.float32).reshape(rows, cols)
     scores[:2, :3] = np.nan
     profile = {"driver": "GTiff", "height": rows, "width": cols, "count": 1, "dtype": "float32", "nodata": np.nan}
-    with rasterio.open(path, "w", crs=GRID.crs, transform=GRID.cell_transform, **profile) as raster:
+    with rasterio.open(path, "w", crs=grid.crs, transform=grid.cell_transform, **profile) as raster:
         raster.write(scores, 1)
+
+
+def save_bright_model(folder: Path, mosaic: Path) -> Path:
+    """A model whose weights are written by hand: bright red ground with little green gives a high score."""
+    with open_mosaic([mosaic]) as opened:
+        bands, level = opened.bands, opened.level
+        side = min(opened.grid.height_px, opened.grid.width_px)
+        pixels = opened.read(PixelWindow(0, 0, side, side), bands).reshape(-1, len(bands)).astype(float)
+    card = ModelCard(
+        "bright", "1", "discovery", level or ProductLevel.L1C, bands, tuple(pixels.mean(0)), tuple(pixels.std(0)),
+        is_demonstration=True, description="Bright ground, for tests",
+    )  # fmt: skip
+    tensors = {name: np.zeros(shape, np.float32) for name, shape in tensor_shapes("discovery", len(bands)).items()}
+    tensors["conv1/kernel"][1, 1, bands.index("B4"), 0] = 1
+    tensors["conv1/kernel"][1, 1, bands.index("B8"), 0] = -0.5
+    tensors["conv2/kernel"][1, 1, 0, 0] = tensors["conv3/kernel"][1, 1, 0, 0] = 1
+    tensors["context/kernel"][2:5, 2:5, 0, 0] = 1 / 9
+    tensors["output/kernel"][0, 0, 0, 1], tensors["output/bias"][1] = 4, -8.6
+    save_model(folder, (card, tensors))
+    return folder

@@ -1,0 +1,200 @@
+"""The main job in a browser: draw an area, scan it, decide by keys, export; and the command line beside it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from minedisc_core.settings import Settings
+from tests.e2e.conftest import FABRICATED_RUN, command_line, picture, settle
+
+MAP = "iframe[title^='streamlit_folium']"
+PANEL = ".md-panel[data-candidate]"
+
+
+def draw_rectangle(page: Page, share: float) -> None:
+    """Draw with the mouse, over that share of the map's height, around its middle."""
+    frame = page.frame_locator(MAP)
+    frame.locator(".leaflet-tile-loaded").first.wait_for()
+    frame.locator("a.leaflet-draw-draw-rectangle").click()
+    box = page.locator(MAP).bounding_box()
+    assert box is not None
+    x, y, half = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, box["height"] * share / 2
+    page.mouse.move(x - half, y - half)
+    page.mouse.down()
+    page.mouse.move(x + half, y + half, steps=6)
+    page.mouse.up()
+
+
+def candidate(page: Page) -> str:
+    """Id of the candidate on the panel."""
+    return page.locator(PANEL).get_attribute("data-candidate") or ""
+
+
+def press(page: Page, *keys: str) -> None:
+    for key in keys:
+        page.keyboard.press(key)
+
+
+def all_saved(page: Page) -> None:
+    """Wait until the server has acknowledged every verdict."""
+    expect(page.locator(".md-panel")).to_have_attribute("data-unsaved", "0")
+
+
+def test_an_area_drawn_by_mouse_is_scanned_reviewed_by_keys_and_exported(page: Page, app: str, home: Settings) -> None:
+    page.goto(app)
+    settle(page)
+    expect(page.get_by_text("105 km²").first).to_be_visible()
+    draw_rectangle(page, 0.5)
+    expect(page.get_by_role("radio", name="Drawn")).to_be_checked()
+    expect(page.get_by_text("to scan, in")).to_be_visible()
+    picture(page, "scan")
+    page.get_by_role("button", name="Start the scan").click()
+    expect(page.get_by_role("button", name="Cancel")).to_be_visible()
+    picture(page, "scanning")
+    expect(page.get_by_role("button", name="Cancel")).to_be_hidden(timeout=120_000)
+    settle(page)
+    page.get_by_text("Past runs").scroll_into_view_if_needed()
+    picture(page, "past_runs")
+
+    page.get_by_role("button", name="Review").first.click()
+    page.locator(PANEL).wait_for()
+    page.frame_locator(MAP).locator(".leaflet-tile-loaded").first.wait_for()
+    first = candidate(page)
+    press(page, "a")
+    expect(page.locator(PANEL)).not_to_have_attribute("data-candidate", first)
+    second = candidate(page)
+    press(page, "x", "1")
+    expect(page.locator(PANEL)).not_to_have_attribute("data-candidate", second)
+    third = candidate(page)
+    press(page, "u", "z")
+    expect(page.locator(PANEL)).to_have_attribute("data-candidate", third)
+    all_saved(page)
+    picture(page, "review")
+
+    found = {c["candidate_id"]: c for c in command_line(home, "candidates")}
+    assert found[first]["status"] == "confirmed"
+    assert (found[second]["status"], found[second]["reason"]) == ("rejected", "irrigation_dam")
+    assert found[third]["status"] == "undecided"
+
+    exported = downloads(page, first)
+    assert first in [row["candidate_id"] for row in csv.DictReader(io.StringIO(exported["CSV"]))]
+    assert first in exported["KML"]
+    assert second in exported["KML"]
+
+
+def downloads(page: Page, candidate_id: str) -> dict[str, str]:
+    """The CSV and the KML of all candidates, by the buttons of the page."""
+    page.get_by_role("link", name="Exports").click()
+    settle(page)
+    picture(page, "exports")
+    page.get_by_text("Every candidate, whatever").click()
+    settle(page)
+    found = {}
+    for label in ("CSV", "KML"):
+        with page.expect_download() as waiting:
+            page.get_by_role("button", name=re.compile(rf"{label}$")).click()
+        found[label] = Path(waiting.value.path()).read_text("utf-8-sig")
+    return found
+
+
+def open_queue(page: Page, app: str, run: str) -> list[str]:
+    """Open the review page on a run; its undecided candidates in the order of the queue."""
+    page.goto(f"{app}/review")
+    page.locator(PANEL).wait_for()
+    settle(page)
+    page.get_by_role("combobox", name="Run").click()
+    page.get_by_role("option", name=run).click()
+    settle(page)
+    page.locator(f"{PANEL}[data-candidate*='abcd']").wait_for()
+    return []
+
+
+def test_twenty_rapid_key_presses_are_stored_on_the_right_candidates(page: Page, app: str, home: Settings) -> None:
+    open_queue(page, app, "02 Jan")
+    before = {c["candidate_id"]: c for c in command_line(home, "candidates")}
+    order = [i for i, c in before.items() if c["run_id"] == FABRICATED_RUN and c["status"] == "undecided"]
+    keys = ["a", "u", "3", "a", "7"] * 4
+    for key in keys:
+        page.keyboard.press(key)
+    all_saved(page)
+    after = {c["candidate_id"]: c for c in command_line(home, "candidates")}
+    wanted = {
+        "a": ("confirmed", None),
+        "u": ("unsure", None),
+        "3": ("rejected", "natural_lake"),
+        "7": ("rejected", "rock_outcrop"),
+    }
+    stored = [(after[i]["status"], after[i]["reason"]) for i in order[:20]]
+    assert stored == [wanted[key] for key in keys]
+    press(page, *["z"] * 20)
+    all_saved(page)
+    again = {c["candidate_id"]: c for c in command_line(home, "candidates")}
+    assert {again[i]["status"] for i in order} == {"undecided"}
+
+
+def test_verdicts_wait_in_the_browser_while_the_server_cannot_be_reached_and_are_sent_again(
+    page: Page, app: str, home: Settings
+) -> None:
+    open_queue(page, app, "02 Jan")
+    page.route("**/review/verdicts", lambda route: route.abort())
+    first = candidate(page)
+    press(page, "u", "u")
+    expect(page.locator(".md-unsaved")).to_have_text("2 not saved yet")
+    page.reload()
+    page.locator(PANEL).wait_for()
+    expect(page.locator(".md-unsaved")).to_have_text("2 not saved yet")
+    page.unroute("**/review/verdicts")
+    all_saved(page)
+    assert {c["candidate_id"]: c["status"] for c in command_line(home, "candidates")}[first] == "unsure"
+    press(page, "z", "z")
+    all_saved(page)
+
+
+def test_keys_work_after_a_click_on_the_map_but_not_while_typing(page: Page, app: str) -> None:
+    open_queue(page, app, "02 Jan")
+    page.frame_locator(MAP).locator(".leaflet-tile-loaded").first.wait_for()
+    first = candidate(page)
+    page.frame_locator(MAP).locator(".leaflet-container").click(position={"x": 60, "y": 520})
+    press(page, "n")
+    expect(page.locator(PANEL)).not_to_have_attribute("data-candidate", first)
+    press(page, "p")
+    expect(page.locator(PANEL)).to_have_attribute("data-candidate", first)
+    name = page.get_by_label("Your name")
+    name.click()
+    page.keyboard.type("Ana axuz")
+    expect(name).to_have_value("Ana axuz")
+    expect(page.locator(PANEL)).to_have_attribute("data-candidate", first)
+
+
+def test_a_site_clicked_on_the_map_comes_into_the_panel(page: Page, app: str) -> None:
+    open_queue(page, app, "02 Jan")
+    first = candidate(page)
+    sites = page.frame_locator(MAP).locator(
+        "path.leaflet-interactive[stroke='#ffb000'], path.leaflet-interactive[stroke='#ff3b30']"
+    )
+    sites.first.wait_for()
+    page.frame_locator(MAP).locator("a.leaflet-control-zoom-out").click()
+    sites.nth(3).dispatch_event("click")
+    expect(page.locator(PANEL)).not_to_have_attribute("data-candidate", first)
+
+
+def test_no_page_shows_a_traceback(page: Page, app: str) -> None:
+    for path, sentence in (
+        ("", "Area to scan"),
+        ("review", "Candidate"),
+        ("retrain", "Retrain"),
+        ("registers", "SIGMINE"),
+        ("exports", "Candidates in the file"),
+    ):
+        page.goto(f"{app}/{path}")
+        settle(page)
+        expect(page.get_by_text(sentence).first).to_be_visible()
+        assert "Traceback" not in page.content()
+        assert page.get_by_test_id("stException").count() == 0
+        if path in ("retrain", "registers"):
+            picture(page, path)
