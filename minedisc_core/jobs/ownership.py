@@ -81,8 +81,10 @@ def sole_worker(run_dir: Path) -> Iterator[None]:
                 f"another process works on {run_dir}", "one process per run", "wait for it, or cancel it"
             ) from error
         noted = read_worker(run_dir)
-        if noted is None or noted.pid != os.getpid():
-            note_worker(run_dir, os.getpid(), has_group=False)
+        if noted is not None and noted.pid == os.getpid():
+            yield  # a worker process ends with its run: its note may stay, and says so when it is gone
+            return
+        note_worker(run_dir, os.getpid(), has_group=False)
         try:
             yield
         finally:

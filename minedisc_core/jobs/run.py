@@ -39,7 +39,7 @@ from minedisc_core.runs import (
 from minedisc_core.settings import Settings, load_settings
 
 MOST_SCORERS = 4
-"""Tiles scored at once at most; with more threads than that each tile gets several (memory: 0.3 GB a tile)."""
+"""Tiles scored at once at most; with more threads than that each tile gets several (memory: 0.5 GB a tile)."""
 
 
 @dataclass(frozen=True)

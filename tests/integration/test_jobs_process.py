@@ -31,7 +31,7 @@ from minedisc_core.settings import PROJECT_ROOT, load_settings
 
 pytestmark = pytest.mark.tensorflow
 BANDS = ("B2", "B3", "B4")
-SIZE = 1_800
+SIZE = 2_700
 TILE_COUNT = 9
 
 
@@ -116,12 +116,12 @@ def test_a_finished_run_leaves_everything_the_page_needs(uninterrupted):
 
 def test_the_scores_lie_on_the_grid_and_are_empty_where_nothing_was_seen(uninterrupted):
     summary, scores = read_summary(uninterrupted), scores_of(uninterrupted)
-    assert scores.shape == (60, 60)
+    assert scores.shape == (94, 94)
     assert scores.dtype == np.float32
     assert np.isnan(scores[0, 0])
     assert summary.coverage.cells_no_data == np.isnan(scores).sum() > 0
     assert summary.coverage.cells_seen == np.isfinite(scores).sum()
-    assert summary.coverage.asked_km2 == pytest.approx(3_600 * 0.0729, rel=0.005)
+    assert summary.coverage.asked_km2 == pytest.approx(94**2 * 0.0729, rel=0.005)
     with rasterio.open(uninterrupted / SCORES) as raster:
         assert np.isnan(raster.nodata)
         assert raster.res == (270, 270)
@@ -150,7 +150,7 @@ def test_a_run_killed_in_mid_scan_goes_on_without_repeating_tiles_and_ends_the_s
     assert 3 <= len(kept) < TILE_COUNT
     seen = read_progress(run_dir)
     assert (seen.state, seen.message) == (RunState.FAILED, "interrupted: can be resumed")
-    (run_dir / TILES / ".000032_000032.npz.scratch").write_bytes(b"half")
+    (run_dir / TILES / ".000048_000048.npz.scratch").write_bytes(b"half")
     process = start_scan(request, run_dir, resume=True, settings=settings)
     wait_for(lambda: not process.is_running, 120)
     assert read_summary(run_dir).state is RunState.COMPLETE
@@ -220,8 +220,8 @@ def test_tiles_that_cannot_be_read_make_an_incomplete_run_and_a_later_attempt_co
     run_dir, read = tmp_path / "torn", Mosaic.read
 
     def torn(self, window, bands):
-        if window.row == 27 * 63 and window.col == 0:
-            raise ImageryError("rows 1701-1795 cannot be read", remedy="download it again")
+        if window.row == 27 * 95 and window.col == 0:
+            raise ImageryError("rows 2565-2700 cannot be read", remedy="download it again")
         return read(self, window, bands)
 
     with monkeypatch.context() as patch:
@@ -230,7 +230,7 @@ def test_tiles_that_cannot_be_read_make_an_incomplete_run_and_a_later_attempt_co
     assert summary.state is RunState.INCOMPLETE
     assert summary.coverage.cells_failed > 0
     assert summary.coverage.seen_km2 < summary.coverage.asked_km2
-    assert "rows 1701-1795 cannot be read" in summary.problems[0]
+    assert "rows 2565-2700 cannot be read" in summary.problems[0]
     assert read_progress(run_dir).can_resume
     again = run_scan(request, run_dir, resume=True, settings=settings)
     assert again.state is RunState.COMPLETE

@@ -1,5 +1,7 @@
 """The scan, with a small numpy net of the discovery net's geometry in place of TensorFlow."""
 
+import time
+
 import numpy as np
 import pytest
 from affine import Affine
@@ -248,3 +250,21 @@ def test_scores_come_band_by_band_and_together_make_the_whole_grid():
     )
     assert [row for row, _ in heard] == list(np.cumsum([0, *[len(s) for _, s in heard[:-1]]]))
     np.testing.assert_array_equal(np.concatenate([scores for _, scores in heard]), found.scores)
+
+
+def test_no_thread_reads_on_when_a_cancelled_scan_has_ended():
+    grid, dn = raster(600, 600)
+    reads, store = [], Memory()
+
+    def slow(window):
+        time.sleep(0.02)
+        reads.append(window)
+        return reader(dn)(window)
+
+    hooks = Hooks(is_cancelled=lambda: len(store.kept) >= 1)
+    with pytest.raises(Cancelled) as kept_alive:
+        run(grid, dn, store=store, read_tile=slow, features_per_side=4, hooks=hooks)
+    after = len(reads)
+    time.sleep(0.2)
+    assert len(reads) == after < 36
+    assert kept_alive.value.remedy
