@@ -9,7 +9,8 @@ first was wrong: the loop of the product, on generated ground.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -172,8 +173,7 @@ class _DenseFit:
         for turn in range(self.options.rounds):
             until = self.options.steps * (turn + 1) // self.options.rounds
             losses = []
-            for step in range(done, until):
-                pixels, targets = self._batch()
+            for step, (pixels, targets) in enumerate(self._batches(until - done), done):
                 losses.append(float(self._step(pixels, targets)))
                 if self.options.on_step:
                     self.options.on_step(step + 1, losses[-1])
@@ -182,6 +182,16 @@ class _DenseFit:
             if turn + 1 < self.options.rounds:
                 self.hard = self._wrong_cells()
         return tuple(history)
+
+    def _batches(self, count: int) -> Iterator[tuple[NDArray[np.uint16], NDArray[np.int32]]]:
+        """Batches, the next one cut in a thread while the net learns from this one."""
+        with ThreadPoolExecutor(1) as pool:
+            coming = pool.submit(self._batch)
+            for left in range(count - 1, -1, -1):
+                batch = coming.result()
+                if left:
+                    coming = pool.submit(self._batch)
+                yield batch
 
     def _batch(self) -> tuple[NDArray[np.uint16], NDArray[np.int32]]:
         side = self.options.tile_features
