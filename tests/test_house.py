@@ -28,7 +28,7 @@ TOP_LEVEL = {
     "README.md", "CHANGELOG.md", "LICENSE", "Makefile", "pyproject.toml", ".ci", ".gitignore", ".streamlit", "docs",
 }  # fmt: skip
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "base", "misc"}
-OTHER_NAMES = {"tensorflow-cpu": {"tensorflow"}, "earthengine-api": {"ee"}, "pillow": {"PIL"}}
+OTHER_NAMES = {"tensorflow-cpu": {"tensorflow"}, "tensorflow": {"tensorflow"}, "pillow": {"PIL"}}
 """Modules of a requirement that need not be installed under that name here (markers), or are named otherwise."""
 
 
@@ -159,6 +159,12 @@ def test_the_product_imports_only_declared_packages() -> None:
         if third_party(path) - allowed:
             undeclared[str(path.relative_to(ROOT))] = third_party(path) - allowed
     assert undeclared == {}
+
+
+def test_every_declared_package_is_imported_somewhere() -> None:
+    used = set().union(*(imports(path) for path in PRODUCT))
+    unused = [name for name in sorted(declared("requirements.txt")) if not modules_of({name}) & used]
+    assert unused == []
 
 
 def test_the_tests_import_only_declared_packages() -> None:
