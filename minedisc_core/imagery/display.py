@@ -15,14 +15,16 @@ from queue import Empty, LifoQueue
 import numpy as np
 import rasterio
 import rasterio.shutil
+from affine import Affine
 from numpy.typing import NDArray
-from rasterio.enums import ColorInterp, Resampling
+from pyproj import CRS, Transformer
+from rasterio.enums import Resampling
 from rasterio.warp import transform_bounds
 from rasterio.windows import Window
 
 from minedisc_core.errors import ImageryError
-from minedisc_core.grid import PixelWindow
-from minedisc_core.imagery.geotiff import Mosaic
+from minedisc_core.grid import PixelWindow, RasterGrid
+from minedisc_core.imagery.geotiff import Mosaic, pixel_size_m
 from minedisc_core.imagery.pictures import PICTURES, Stretch, measure_stretch, picture_kinds, render, webp
 from minedisc_core.imagery.raster_file import open_raster
 from minedisc_core.imagery.writing import atomic_raster
@@ -33,6 +35,7 @@ CONTENT_TYPE = "image/webp"
 TILE_PX = 256
 
 _STRIP_PX = 512
+_KNOT_PX = 32
 _TAG_BOUNDS = "MINEDISC_BOUNDS"
 """JSON list: west, south, east, north of the mosaic; the pyramid itself is padded to whole tiles."""
 _HALF_WORLD_M = math.pi * 6_378_137
@@ -66,34 +69,108 @@ def write_display(mosaic: Mosaic, out: Path, kind: str, stretch: Stretch | None 
         flat = scratch.with_name("flat.tif")
         try:
             _write_flat(mosaic, flat, kind, chosen)
-            _warp_to_tiles(flat, scratch)
+            _write_cog(flat, scratch)
         finally:
             flat.unlink(missing_ok=True)
     return out
 
 
 def _write_flat(mosaic: Mosaic, path: Path, kind: str, stretch: Stretch) -> None:
-    """The 8-bit RGBA picture on the mosaic's own grid."""
-    grid = mosaic.grid
+    """The 8-bit RGBA picture on the map's grid with its overviews, not compressed.
+
+    Each pixel is the mosaic's nearest: GDAL's warper with bilinear pixels takes twice the time of all of
+    this, and shows nothing more.
+    """
+    grid = map_grid(mosaic.grid)
     profile = {
         "driver": "GTiff", "height": grid.height_px, "width": grid.width_px, "count": 4, "dtype": "uint8",
         "crs": grid.crs, "transform": grid.transform, "tiled": True, "blockxsize": _STRIP_PX, "blockysize": _STRIP_PX,
-        "compress": "zstd", "zstd_level": 1, "num_threads": "all_cpus", "photometric": "rgb", "interleave": "band",
-        "bigtiff": "if_safer",
+        "interleave": "pixel", "photometric": "rgb", "alpha": "yes", "bigtiff": "if_safer",
     }  # fmt: skip
     with rasterio.open(path, "w", **profile) as dataset:
-        dataset.colorinterp = (ColorInterp.red, ColorInterp.green, ColorInterp.blue, ColorInterp.alpha)
-        dataset.update_tags(**{_TAG_BOUNDS: json.dumps(grid.footprint.bounds)})
+        dataset.update_tags(**{_TAG_BOUNDS: json.dumps(mosaic.grid.footprint.bounds)})
         for row in range(0, grid.height_px, _STRIP_PX):
-            rows = min(_STRIP_PX, grid.height_px - row)
-            pixels = mosaic.read(PixelWindow(row, 0, rows, grid.width_px), PICTURES[kind])
-            dn = {band: pixels[..., i] for i, band in enumerate(PICTURES[kind])}
-            picture = render(kind, dn, stretch)
-            window = Window(0, row, grid.width_px, rows)
-            dataset.write(np.ascontiguousarray(np.moveaxis(picture, -1, 0)), window=window)
+            strip = PixelWindow(row, 0, min(_STRIP_PX, grid.height_px - row), grid.width_px)
+            picture = _strip(mosaic, kind, stretch, *source_pixels(mosaic.grid, grid, strip))
+            dataset.write(np.moveaxis(picture, -1, 0), window=Window(0, row, strip.width, strip.height))
+    levels = [2**k for k in range(1, 12) if 2**k * TILE_PX <= 2 * max(grid.height_px, grid.width_px)]
+    with rasterio.Env(GDAL_NUM_THREADS="ALL_CPUS"), rasterio.open(path, "r+") as dataset:
+        dataset.build_overviews(levels, Resampling.average)
 
 
-def _warp_to_tiles(flat: Path, out: Path) -> None:
+def _strip(
+    mosaic: Mosaic, kind: str, stretch: Stretch, rows: NDArray[np.int32], cols: NDArray[np.int32]
+) -> NDArray[np.uint8]:
+    """RGBA of the mosaic's pixels `rows`, `cols` (both of the strip's shape); clear outside the mosaic."""
+    top, bottom = max(0, int(rows.min())), min(mosaic.grid.height_px, int(rows.max()) + 1)
+    left, right = max(0, int(cols.min())), min(mosaic.grid.width_px, int(cols.max()) + 1)
+    if bottom <= top or right <= left:
+        return np.zeros((*rows.shape, 4), np.uint8)
+    pixels = mosaic.read(PixelWindow(top, left, bottom - top, right - left), PICTURES[kind])
+    dn = {band: pixels[..., i] for i, band in enumerate(PICTURES[kind])}
+    flat = render(kind, dn, stretch).view(np.uint32)[..., 0]  # one number per pixel: gathered at once
+    inside = (rows >= top) & (rows < bottom) & (cols >= left) & (cols < right)
+    place = (rows - top) * (right - left) + (cols - left)
+    gathered = flat.ravel().take(place, mode="clip")
+    gathered[~inside] = 0
+    return gathered.view(np.uint8).reshape(*rows.shape, 4)
+
+
+def map_grid(grid: RasterGrid) -> RasterGrid:
+    """The Web Mercator grid of whole map tiles that holds a mosaic, at the zoom nearest to its resolution."""
+    west, south, east, north = grid.footprint.bounds
+    height_m, width_m = pixel_size_m(grid)
+    ground_m = math.sqrt(height_m * width_m) / math.cos(math.radians((south + north) / 2))
+    zoom = round(math.log2(2 * _HALF_WORLD_M / TILE_PX / ground_m))
+    pixel_m = 2 * _HALF_WORLD_M / TILE_PX / 2**zoom
+    to_map = Transformer.from_crs("EPSG:4326", "EPSG:3857", always_xy=True)
+    (left, right), (bottom, top) = to_map.transform((west, east), (south, north))
+    tile_m = TILE_PX * pixel_m
+    col, end_col = math.floor((left + _HALF_WORLD_M) / tile_m), math.ceil((right + _HALF_WORLD_M) / tile_m)
+    row, end_row = math.floor((_HALF_WORLD_M - top) / tile_m), math.ceil((_HALF_WORLD_M - bottom) / tile_m)
+    corner = Affine(pixel_m, 0, col * tile_m - _HALF_WORLD_M, 0, -pixel_m, _HALF_WORLD_M - row * tile_m)
+    return RasterGrid((end_row - row) * TILE_PX, (end_col - col) * TILE_PX, corner, "EPSG:3857")
+
+
+def source_pixels(
+    source: RasterGrid, target: RasterGrid, window: PixelWindow
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Row and column in `source` of each pixel centre of a window of `target`.
+
+    Coordinates are transformed at every 32nd pixel and interpolated between: over 320 m a projection is
+    straight to far less than a pixel.
+    """
+    down = np.arange(0, window.height + _KNOT_PX, _KNOT_PX, dtype=float)
+    along = np.arange(0, window.width + _KNOT_PX, _KNOT_PX, dtype=float)
+    col, row = np.meshgrid(window.col + along + 0.5, window.row + down + 0.5)
+    a, b, c, d, e, f = target.transform[:6]
+    project = Transformer.from_crs(target.crs, CRS.from_user_input(source.crs), always_xy=True)
+    x, y = project.transform(a * col + b * row + c, d * col + e * row + f)
+    a, b, c, d, e, f = (~source.transform)[:6]
+    shape = window.height, window.width
+    return _between(d * x + e * y + f, shape), _between(a * x + b * y + c, shape)
+
+
+def _between(knots: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.int32]:
+    """Whole pixels from positions at every 32nd row and column, interpolated linearly."""
+    base = np.floor(knots.min())  # what is left is small enough for 32 bits
+    (down, row_part), (along, col_part) = (_knots_of(size) for size in shape)
+    left = (knots - base).astype(np.float32)
+    left = left[down] * (1 - row_part[:, None]) + left[down + 1] * row_part[:, None]
+    between = left[:, along]
+    between += (left[:, 1:] - left[:, :-1])[:, along] * col_part
+    whole: NDArray[np.int32] = between.astype(np.int32)  # not negative: truncation is the floor
+    return whole + np.int32(base)
+
+
+def _knots_of(size: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """The knot before each pixel, and how far the pixel lies on the way to the next one (0..1)."""
+    knot, beyond = np.divmod(np.arange(size), _KNOT_PX)
+    return knot, (beyond / _KNOT_PX).astype(np.float32)
+
+
+def _write_cog(flat: Path, out: Path) -> None:
+    """Compress into a COG; grid and overviews are taken over as they are."""
     with rasterio.Env(GDAL_NUM_THREADS="ALL_CPUS"):
         rasterio.shutil.copy(
             flat,
@@ -103,8 +180,6 @@ def _warp_to_tiles(flat: Path, out: Path) -> None:
             COMPRESS="JPEG",
             QUALITY=85,
             BLOCKSIZE=TILE_PX,
-            RESAMPLING="BILINEAR",
-            OVERVIEW_RESAMPLING="AVERAGE",
             ADD_ALPHA="YES",
             NUM_THREADS="ALL_CPUS",
         )

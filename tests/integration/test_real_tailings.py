@@ -32,10 +32,11 @@ def test_from_training_on_some_places_to_a_kml_of_others(frames, trial_data, set
     assert sites > 0
     assert result.confirmed == sites - sum(row.sites_off_masks for row in result.frames)
     assert all(len(row.nearest_dam_m) == row.sites for row in result.frames)
-    assert sum(row.registered for row in result.frames) == sum(
-        m <= 1000 for r in result.frames for m in r.nearest_dam_m
-    )
-    assert result.cells.score_auc > 0.5
+    for row in result.frames:
+        assert row.registered == sum(metres <= 1000 for metres in row.nearest_dam_m)
+        assert 0 <= row.hit_cells_fraction <= 1
+        assert row.sites_off_masks <= row.sites
+    assert 0 <= result.cells.far_hit_fraction <= 1
     kml = settings.home / "tailings.kml"
     assert sum(len(pyogrio.read_dataframe(kml, layer=name)) for name, _ in pyogrio.list_layers(kml)) == sites
     assert result.kml_rows == sites

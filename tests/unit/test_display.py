@@ -5,14 +5,16 @@ import threading
 import numpy as np
 import pytest
 import rasterio
+import shapely
 from affine import Affine
 from PIL import Image
+from pyproj import Transformer
 
 from minedisc_core.domain import ProductLevel
 from minedisc_core.errors import ImageryError
-from minedisc_core.grid import RasterGrid
+from minedisc_core.grid import PixelWindow, RasterGrid
 from minedisc_core.imagery.bands import L1C_BANDS
-from minedisc_core.imagery.display import TileReader, available_display_kinds, write_display
+from minedisc_core.imagery.display import TileReader, available_display_kinds, map_grid, source_pixels, write_display
 from minedisc_core.imagery.geotiff import open_mosaic, write_mosaic
 from minedisc_core.imagery.pictures import Stretch, measure_stretch, render
 
@@ -103,6 +105,30 @@ def test_the_pyramid_is_an_8_bit_cog_on_the_web_mercator_grid_with_overviews(pyr
         assert dataset.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
         assert dataset.overviews(1)
         assert TileReader(pyramid).max_zoom == 14
+
+
+@pytest.mark.parametrize(
+    "source", [GRID, RasterGrid(9_000, 9_000, Affine(9e-5, 0, -44.2, 0, -9e-5, -20.1), "EPSG:4326")]
+)
+def test_each_map_pixel_shows_the_mosaic_pixel_under_its_centre(source):
+    target = map_grid(source)
+    window = PixelWindow(64, 40, 200, 230)
+    rows, cols = source_pixels(source, target, window)
+    row, col = np.mgrid[64:264, 40:270] + 0.5
+    x, y = target.transform.c + col * target.transform.a, target.transform.f + row * target.transform.e
+    there = Transformer.from_crs(3857, source.crs, always_xy=True).transform(x, y)
+    exact_col = (there[0] - source.transform.c) / source.transform.a
+    exact_row = (there[1] - source.transform.f) / source.transform.e
+    assert np.abs(rows + 0.5 - exact_row).max() < 0.502
+    assert np.abs(cols + 0.5 - exact_col).max() < 0.502
+
+
+def test_the_map_grid_holds_the_mosaic_in_whole_tiles_at_the_nearest_zoom():
+    grid = map_grid(GRID)
+    assert (grid.height_px % 256, grid.width_px % 256) == (0, 0)
+    assert shapely.box(*grid.footprint.bounds).buffer(1e-9).contains(shapely.box(*GRID.footprint.bounds))
+    assert grid.height_px <= 700 + 3 * 256
+    assert 2**-0.5 < grid.transform.a * math.cos(math.radians(19.9)) / 10 < 2**0.5
 
 
 def test_many_threads_get_the_same_tiles(pyramid):
