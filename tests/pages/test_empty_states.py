@@ -18,9 +18,7 @@ from tests.pages.conftest import Opener
         ("exports.py", "nothing to export"),
     ],
 )
-def test_an_empty_home_tells_what_to_do_next(
-    empty_home: Settings, open_page: Opener, page: str, sentence: str
-) -> None:
+def test_an_empty_home_tells_what_to_do_next(empty_home: Settings, open_page: Opener, page: str, sentence: str) -> None:
     app = open_page(page)
     assert not app.exception
     assert not app.error
