@@ -25,7 +25,7 @@ def test_real_places_are_kept_apart(trial_data):
 
 
 def test_from_training_on_some_places_to_a_kml_of_others(frames, trial_data, settings):
-    result = run_trial(frames, trial_data / "registers" / "sigbm_dams.csv", settings, steps=40, folds=2)
+    result = run_trial(frames, trial_data / "registers" / "sigbm_dams.csv", settings, steps=30, folds=2)
     assert sorted(row.name for row in result.frames) == sorted(frame.name for frame in frames)
     assert sum(result.training_frames) == len(frames)
     sites = sum(row.sites for row in result.frames)
