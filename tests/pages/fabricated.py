@@ -25,13 +25,13 @@ from minedisc_core.domain import (
     Site,
 )
 from minedisc_core.grid import CENTRE_PX, STRIDE_PX, PixelWindow, RasterGrid, geodesic_area_ha
+from minedisc_core.imagery.bands import L1C_BANDS, L2A_BANDS
 from minedisc_core.imagery.chips import write_chips
 from minedisc_core.imagery.display import write_display
 from minedisc_core.imagery.geotiff import open_mosaic
 from minedisc_core.imagery.writing import write_mosaic
 from minedisc_core.runs import CHIPS, REQUEST, SCORES, write_json, write_sites, write_summary
 
-BANDS = ("B1", "B2", "B3", "B4", "B5", "B6", "B7", "B8", "B9", "B10", "B11", "B12")
 GRID = RasterGrid(640, 640, Affine(10, 0, 600_000, 0, -10, 7_800_000), "EPSG:32723")
 UNCHECKED = RegisterMatch(RegisterStatus.NOT_CHECKED, None, (), None, (), ("a dam register", "a title register"), "")
 
@@ -41,9 +41,10 @@ def make_mosaic(path: Path, level: ProductLevel = ProductLevel.L1C, grid: Raster
     rows, cols = np.mgrid[: grid.height_px, : grid.width_px]
     waves = np.sin(rows / 37) * np.cos(cols / 53) + np.sin((rows + cols) / 91)
     bright = ((rows // 90 + cols // 110) % 5 == 0) * 900
-    pixels = np.stack([900 + 110 * k + 220 * waves + bright for k in range(len(BANDS))], axis=-1)
+    pixels = np.stack([900 + 110 * k + 220 * waves + bright for k in range(len(L1C_BANDS))], axis=-1)
     dates = {"imagery_start": date(2024, 6, 1), "imagery_end": date(2024, 8, 31)}
-    return write_mosaic(path, pixels.astype(np.uint16), grid, BANDS, level, source="Made for a test", **dates)
+    bands = L1C_BANDS if level is ProductLevel.L1C else L2A_BANDS
+    return write_mosaic(path, pixels.astype(np.uint16), grid, bands, level, source="Made for a test", **dates)
 
 
 def make_sites(run_id: str, count: int, grid: RasterGrid = GRID) -> list[Site]:

@@ -36,7 +36,8 @@ def ask(path: str, method: str = "GET", body: bytes = b"", host: str = "127.0.0.
     sent: list[dict[str, Any]] = []
     named = [(name.replace("_", "-").lower().encode(), value.encode()) for name, value in headers.items()]
     scope = {
-        "type": "http", "asgi": {"version": "3.0", "spec_version": "2.4"}, "http_version": "1.1", "method": method, "path": f"/base{path}",
+        "type": "http", "asgi": {"version": "3.0", "spec_version": "2.4"}, "http_version": "1.1",
+        "method": method, "path": f"/base{path}",
         "raw_path": path.encode(), "root_path": "", "query_string": query.encode(), "headers": named,
         "client": (host, 1), "server": ("127.0.0.1", 80), "scheme": "http",
     }  # fmt: skip

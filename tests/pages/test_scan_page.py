@@ -1,0 +1,100 @@
+"""The scan page: what is offered, what it costs, and what is said when something does not fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from minedisc_core.domain import ProductLevel
+from minedisc_core.settings import Settings
+from pages import area
+from tests.pages.conftest import Opener
+from tests.pages.fabricated import make_mosaic, save_bright_model
+
+
+def texts(app: AppTest) -> str:
+    return "\n".join(element.value for element in [*app.markdown, *app.caption, *app.error, *app.warning])
+
+
+def test_the_mosaic_and_the_cost_are_told_before_anything_starts(home: Settings, open_page: Opener) -> None:
+    save_bright_model(home.models / "bright", home.demo / "mosaic.tif")
+    app = open_page("scan.py")
+    assert not app.exception
+    assert "41.0 km² · 640 x 640 px of 10 m · L1C · 12 bands" in texts(app)
+    assert "2024-06-01 to 2024-08-31" in texts(app)
+    assert "to scan, in **under a minute**" in texts(app)
+    assert app.number_input[0].value == pytest.approx(0.6)
+    assert not next(button for button in app.button if button.label == "Start the scan").disabled
+
+
+def test_only_models_that_fit_are_offered_and_a_sentence_says_why_others_do_not(
+    home: Settings, open_page: Opener
+) -> None:
+    save_bright_model(home.models / "bright", home.demo / "mosaic.tif")
+    other = make_mosaic(home.home / "other.tif", ProductLevel.L2A)
+    save_bright_model(home.models / "surface", other)
+    app = open_page("scan.py")
+    assert "bright" in app.selectbox(key="scan_model").options
+    assert "surface" not in app.selectbox(key="scan_model").options
+    assert "surface needs L2A and the mosaic is L1C" in texts(app)
+
+
+def test_a_demonstration_model_is_called_one(home: Settings, open_page: Opener) -> None:
+    save_bright_model(home.models / "bright", home.demo / "mosaic.tif")
+    assert "demonstration model" in texts(open_page("scan.py"))
+
+
+def test_a_path_that_is_no_mosaic_is_explained_and_the_page_goes_on(
+    home: Settings, open_page: Opener, tmp_path: Path
+) -> None:
+    app = open_page("scan.py")
+    app.selectbox(key="scan_mosaic").select("other").run()
+    app.text_area(key="scan_paths").set_value(str(tmp_path / "nothing.tif")).run()
+    assert not app.exception
+    assert "nothing" in app.error[0].value
+    assert "Past runs" in texts(app)
+
+
+def test_a_finished_run_is_taken_in_by_itself_and_listed(home: Settings, open_page: Opener) -> None:
+    app = open_page("scan.py")
+    assert "23 (23 undecided)" in texts(app)
+    assert "Run 20260102-030405-abcd was taken in with 24 new candidates." in [toast.value for toast in app.toast]
+    app.run()
+    assert not app.toast
+
+
+def test_a_broken_run_is_listed_with_its_problem_and_not_tried_again(
+    home: Settings, open_page: Opener, run_folder: Path
+) -> None:
+    (run_folder / "candidates.parquet").write_bytes(b"no parquet")
+    app = open_page("scan.py")
+    assert not app.exception
+    assert "could not be taken in" in app.toast[0].value
+    app.run()
+    assert not app.toast
+    assert "cannot be read" in texts(app)
+
+
+def test_an_area_that_was_drawn_is_kept_for_the_next_visit(home: Settings, open_page: Opener) -> None:
+    save_bright_model(home.models / "bright", home.demo / "mosaic.tif")
+    ring = [[-44.04, -19.90], [-44.00, -19.90], [-44.00, -19.94], [-44.04, -19.94], [-44.04, -19.90]]
+    app = open_page("scan.py")
+    saved = app.session_state["area"]
+    app.session_state["area"] = {**saved, "drawn": {"type": "Polygon", "coordinates": [ring]}}
+    app.session_state[area.KIND_KEY] = area.Kind.DRAWN
+    app.run()
+    assert "km²** to scan" in texts(app)
+    assert not app.exception
+
+
+def test_an_area_outside_the_mosaic_cannot_be_scanned(home: Settings, open_page: Opener) -> None:
+    save_bright_model(home.models / "bright", home.demo / "mosaic.tif")
+    ring = [[10.0, 10.0], [11.0, 10.0], [11.0, 11.0], [10.0, 10.0]]
+    app = open_page("scan.py")
+    app.session_state["area"] = {**app.session_state["area"], "drawn": {"type": "Polygon", "coordinates": [ring]}}
+    app.session_state[area.KIND_KEY] = area.Kind.DRAWN
+    app.run()
+    assert "No cell of the mosaic lies in this area" in texts(app)
+    assert next(button for button in app.button if button.label == "Start the scan").disabled
