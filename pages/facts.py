@@ -83,7 +83,9 @@ def _register_note(match: RegisterMatch) -> str:
     lines = describe(match)
     before = 1 + len(match.missing)
     after = before + bool(match.nearest_dam) + len(match.titles)
-    return " ".join(lines[:before] + lines[after : len(lines) - max(1, len(match.lands))])
+    told = " ".join(lines[:before] + lines[after : len(lines) - max(1, len(match.lands))])
+    sentence = told.removeprefix(f"{words.REGISTER_STATUS[match.status]}: ")
+    return sentence[:1].upper() + sentence[1:]
 
 
 def _impact(candidate: Candidate) -> tuple[str, str]:

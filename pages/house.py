@@ -17,6 +17,7 @@ from minedisc_core.jobs import list_runs
 from minedisc_core.learning.samples import cut_pending
 from minedisc_core.settings import Settings
 from minedisc_core.store import Store
+from pages import names, words
 from pages.signing import Signer
 
 LOG = logging.getLogger("minedisc.pages")
@@ -102,7 +103,8 @@ class House:
 
     def _cut(self) -> None:
         with Noted() as noted:
-            LOG.info("samples cut: %s", cut_pending(self.store, self.settings))
+            done = cut_pending(self.store, self.settings)
+            LOG.debug("samples cut: %s", done)
         if noted.error:
             LOG.warning("samples were not cut: %s", noted.problem)
 
@@ -132,7 +134,8 @@ class House:
     def _take_in(self, folder: Path) -> str:
         with Noted() as noted:
             taken = service.take_in(self.store, self.settings, str(folder))
-            return f"Run {folder.name} was taken in with {taken['new']} new candidates."
+            label = names.run_label(self.store.run(taken["run_id"]).summary, self.settings.demo)
+            return f"{label}: {words.count(taken['new'], 'new candidate')}."
         LOG.warning("run %s was not taken in: %s", folder.name, noted.problem)
         self.refused[folder.name] = noted.problem
         return f"Run {folder.name} could not be taken in. {noted.problem}"

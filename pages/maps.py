@@ -67,7 +67,7 @@ def add_drawing(made: Any) -> None:
     """Tools for rectangles and polygons."""
     from folium.plugins import Draw
 
-    shape = {"shapeOptions": {"color": "#ffffff", "weight": 3, "fillOpacity": 0.05}}
+    shape = {"shapeOptions": {"color": "#ffffff", "weight": 3, "opacity": 1, "fillOpacity": 0.05}}
     none = dict.fromkeys(("polyline", "circle", "marker", "circlemarker"), False)
     tools = Draw(export=False, draw_options={**none, "rectangle": shape, "polygon": shape})
     tools.default_js = [("draw", addresses.vendored("draw/leaflet.draw.js", tools.default_js[0][1]))]

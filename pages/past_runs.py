@@ -95,7 +95,8 @@ def _foreign_row(row: RunRow) -> None:
 
 
 def _sites(row: RunRow) -> str:
-    return f"{row.candidates:,} ({row.undecided:,} undecided)"
+    hidden = f", {row.discarded:,} hidden" if row.discarded else ""
+    return f"{row.candidates:,} ({row.undecided:,} undecided{hidden})"
 
 
 def _label(run: RunFolder) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+from minedisc_core.detection.models import list_models
 from minedisc_core.domain import Impact
 from minedisc_core.registers.active import load_active
 from minedisc_core.registers.map_features import features_in
@@ -37,9 +38,16 @@ def groups(wanted: CandidateFilter, shown: list[Picture]) -> list[Any]:
     ]
 
 
-def legend() -> None:
-    """What the colours mean."""
+def legend(run_id: str | None) -> None:
+    """What the colours mean, and whether the scores are worth anything."""
     marks = [(words.IMPACT_COLOUR[impact], words.IMPACT[impact]) for impact in Impact]
     marks += [(DAM_COLOUR, "Registered dam or mine"), (TITLE_COLOUR, "Mining title"), (LAND_COLOUR, "Protected land")]
     dots = "".join(f'<span><i style="background:{colour}"></i>{label}</span>' for colour, label in marks)
-    st.html(f'<div class="md-legend">{dots}</div>')
+    note = "<span>Demonstration model: its scores say nothing about real places.</span>"
+    st.html(f'<div class="md-legend">{dots}{note if _is_demonstration(run_id) else ""}</div>')
+
+
+def _is_demonstration(run_id: str | None) -> bool:
+    rows = shared.store().runs()
+    used = {row.summary.model for row in rows if run_id in (None, row.run_id)}
+    return any(model.discovery.is_demonstration for model in list_models(shared.settings()) if model.name in used)

@@ -61,7 +61,7 @@ def dataset(counts: QueueCounts) -> None:
     st.markdown("##### Dataset versions")
     waiting = counts.pending + counts.failed
     cut, make = st.columns(2)
-    if cut.button(f"Cut {words.count(waiting, 'sample')} now", disabled=not waiting, use_container_width=True):
+    if cut.button("Cut the pixels now", disabled=not waiting, use_container_width=True):
         done = cut_pending(shared.store(), shared.settings())
         frame.say(f"{words.count(done, 'sample')} cut.")
         st.rerun()

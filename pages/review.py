@@ -98,13 +98,16 @@ def draw_map(wanted: CandidateFilter, queue: queues.Queue, basemap: str | None) 
         center=queue.start,
         zoom=14 if queue.start else None,
     )
-    region.legend()
+    region.legend(wanted.run_id)
 
 
 @st.fragment
 def panel(queue: queues.Queue, run_id: str | None) -> None:
     """Chips, facts and buttons; it runs alone, so that a verdict redraws nothing else."""
     state = review_panel.show(queue, run_id, st.session_state.get(SessionKeys.ANALYST, ""))
+    if state.analyst and not st.session_state.get(SessionKeys.ANALYST):
+        st.session_state[SessionKeys.ANALYST] = state.analyst  # the name this browser used last
+        st.rerun()
     if state.current:
         st.session_state[SessionKeys.CANDIDATE] = state.current
     if state.stale:

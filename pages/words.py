@@ -78,7 +78,13 @@ RUN_STATE = {
 
 def km2(value: float) -> str:
     """`419 km²`, with more digits for small areas."""
-    return f"{value:,.0f} km²" if value >= 100 else f"{value:,.1f} km²" if value >= 1 else f"{value:,.2f} km²"
+    return (
+        f"{value:,.0f} km²"
+        if value >= 100 or value == 0
+        else f"{value:,.1f} km²"
+        if value >= 1
+        else f"{value:,.2f} km²"
+    )
 
 
 def ha(value: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -16,10 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from shapely.geometry import mapping
 
 from minedisc_core import service
+from minedisc_core.detection.models import list_models
 from minedisc_core.imagery.demo.files import write_demo
 from minedisc_core.imagery.geotiff import open_mosaic
 from minedisc_core.settings import PROJECT_ROOT, Settings, load_settings
@@ -31,7 +34,8 @@ FLAGS = [
     "--disable-background-networking", "--disable-component-update",
 ]  # fmt: skip
 IDLE = "[data-testid=stApp][data-test-script-state=notRunning][data-test-connection-state=CONNECTED]"
-PICTURES = Path(__file__).parent / "pictures"
+PICTURES_VARIABLE = "MINEDISC_PICTURES"
+"""Folder for screenshots; unset, none is kept. `tests/e2e/pictures` holds those of the README."""
 SIZE_PX, SEED = 1024, 3
 FABRICATED_RUN = "20260102-030405-abcd"
 expect.set_options(timeout=20_000)
@@ -42,7 +46,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """A home with a small demo area and its registers, a model, and one finished run that nobody took in."""
     settings = load_settings({}, tmp_path_factory.mktemp("home"))
     area = write_demo(settings.demo, SIZE_PX, SEED)
-    save_bright_model(settings.models / "bright", area.mosaic)
+    if not list_models(settings):  # a checkout without the shipped models
+        save_bright_model(settings.models / "bright", area.mosaic)
     make_run(settings.runs, area.mosaic, FABRICATED_RUN)
     with open_mosaic([area.mosaic]) as mosaic, Store.open(settings.database) as store:
         covered = mapping(mosaic.grid.footprint)
@@ -133,10 +138,19 @@ def settle(page: Page) -> None:
     page.wait_for_selector(IDLE, timeout=60_000)
 
 
+def wants_pictures() -> bool:
+    """Whether screenshots are kept."""
+    return bool(os.environ.get(PICTURES_VARIABLE))
+
+
 def picture(page: Page, name: str) -> None:
-    """Keep a screenshot, for people who want to see the pages."""
-    PICTURES.mkdir(exist_ok=True)
-    page.screenshot(path=PICTURES / f"{name}.png")
+    """Keep a screenshot as a small WebP where somebody wants it."""
+    folder = os.environ.get(PICTURES_VARIABLE, "")
+    if wants_pictures():
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        Image.open(io.BytesIO(page.screenshot())).convert("RGB").save(
+            Path(folder) / f"{name}.webp", quality=88, method=6
+        )
 
 
 def command_line(home: Settings, *arguments: str) -> Any:

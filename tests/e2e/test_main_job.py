@@ -10,7 +10,7 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from minedisc_core.settings import Settings
-from tests.e2e.conftest import FABRICATED_RUN, command_line, picture, settle
+from tests.e2e.conftest import FABRICATED_RUN, command_line, picture, settle, wants_pictures
 
 MAP = "iframe[title^='streamlit_folium']"
 PANEL = ".md-panel[data-candidate]"
@@ -54,7 +54,9 @@ def test_an_area_drawn_by_mouse_is_scanned_reviewed_by_keys_and_exported(page: P
     expect(page.get_by_text("to scan, in")).to_be_visible()
     picture(page, "scan")
     page.get_by_role("button", name="Start the scan").click()
-    expect(page.get_by_role("button", name="Cancel")).to_be_visible()
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Resume").click()
+    expect(page.get_by_text(re.compile("of 70.1 km²"))).to_be_visible(timeout=60_000)
     picture(page, "scanning")
     expect(page.get_by_role("button", name="Cancel")).to_be_hidden(timeout=120_000)
     settle(page)
@@ -74,7 +76,10 @@ def test_an_area_drawn_by_mouse_is_scanned_reviewed_by_keys_and_exported(page: P
     press(page, "u", "z")
     expect(page.locator(PANEL)).to_have_attribute("data-candidate", third)
     all_saved(page)
-    picture(page, "review")
+    if wants_pictures():
+        press(page, "p", "p")
+        expect(page.get_by_test_id("stToast")).to_have_count(0)
+        picture(page, "review")
 
     found = {c["candidate_id"]: c for c in command_line(home, "candidates")}
     assert found[first]["status"] == "confirmed"
@@ -91,6 +96,7 @@ def downloads(page: Page, candidate_id: str) -> dict[str, str]:
     """The CSV and the KML of all candidates, by the buttons of the page."""
     page.get_by_role("link", name="Exports").click()
     settle(page)
+    expect(page.get_by_text("Candidates in the file")).to_be_visible()
     picture(page, "exports")
     page.get_by_text("Every candidate, whatever").click()
     settle(page)

@@ -48,7 +48,7 @@ def test_the_retraining_queue_is_counted_by_label_and_reason(decided: Settings, 
 def test_samples_that_cannot_be_cut_are_listed_with_the_reason(decided: Settings, open_page: Opener) -> None:
     (decided.demo / "mosaic.tif").unlink()
     app = open_page("retrain.py")
-    next(button for button in app.button if button.label.startswith("Cut")).click().run()
+    next(button for button in app.button if button.label.startswith("Cut the pixels")).click().run()
     assert not app.exception
     assert app.expander[0].label.startswith("5 samples could not be cut")
 

@@ -59,8 +59,8 @@ def test_a_path_that_is_no_mosaic_is_explained_and_the_page_goes_on(
 
 def test_a_finished_run_is_taken_in_by_itself_and_listed(home: Settings, open_page: Opener) -> None:
     app = open_page("scan.py")
-    assert "23 (23 undecided)" in texts(app)
-    assert "Run 20260102-030405-abcd was taken in with 24 new candidates." in [toast.value for toast in app.toast]
+    assert "23 (23 undecided, 1 hidden)" in texts(app)
+    assert "Demo area (L1C), 02 Jan 03:06: 24 new candidates." in [toast.value for toast in app.toast]
     app.run()
     assert not app.toast
 
