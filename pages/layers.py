@@ -44,7 +44,7 @@ def _site_feature(candidate: Candidate) -> dict[str, Any]:
 
 def site_style(impact: Impact, status: Status) -> dict[str, Any]:
     """Leaflet path options of a site: colour by class, fill and dashes by status."""
-    fill = {Status.CONFIRMED: 0.45, Status.REJECTED: 0.0}.get(status, 0.12)
+    fill = {Status.CONFIRMED: 0.28, Status.REJECTED: 0.0}.get(status, 0.12)
     dashes = {Status.REJECTED: "3 5", Status.UNSURE: "8 5"}.get(status)
     colour = words.IMPACT_COLOUR[impact]
     return {"color": colour, "weight": 2, "fillColor": colour, "fillOpacity": fill, "dashArray": dashes}

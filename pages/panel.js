@@ -154,7 +154,7 @@ class MapView {
 
   restyle(id, status) {
     this.decided.set(id, status);
-    const look = { confirmed: { fillOpacity: 0.45, dashArray: null }, rejected: { fillOpacity: 0, dashArray: "3 5" },
+    const look = { confirmed: { fillOpacity: 0.28, dashArray: null }, rejected: { fillOpacity: 0, dashArray: "3 5" },
       unsure: { fillOpacity: 0.12, dashArray: "8 5" }, undecided: { fillOpacity: 0.12, dashArray: null } };
     this.layers.get(id)?.setStyle?.(look[status] ?? look.undecided);
   }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from pathlib import Path
 
@@ -202,5 +203,43 @@ def test_no_page_shows_a_traceback(page: Page, app: str) -> None:
         expect(page.get_by_text(sentence).first).to_be_visible()
         assert "Traceback" not in page.content()
         assert page.get_by_test_id("stException").count() == 0
-        if path in ("retrain", "registers"):
+        if path == "retrain":
             picture(page, path)
+
+
+def test_an_area_comes_from_a_file_and_a_file_that_is_none_is_explained(page: Page, app: str, home: Settings) -> None:
+    land = json.loads((home.demo / "protected_land.geojson").read_text())
+    area, broken = home.home / "area.geojson", home.home / "area.kml"
+    area.write_text(json.dumps(land))
+    broken.write_text("<kml>")
+    page.goto(app)
+    settle(page)
+    page.get_by_text("From a file").click()
+    settle(page)
+    page.locator("input[type=file]").set_input_files(broken)
+    expect(page.get_by_test_id("stAlert")).to_contain_text("area.kml")
+    page.locator("input[type=file]").set_input_files(area)
+    expect(page.get_by_text("to scan, in")).to_be_visible()
+    expect(page.get_by_text("70.1 km²")).to_have_count(0)
+    page.reload()
+    settle(page)
+    expect(page.get_by_role("radio", name="From a file")).to_be_checked()
+    page.get_by_text("Whole mosaic").click()
+    expect(page.get_by_text("70.1 km²").first).to_be_visible()
+
+
+def test_a_register_is_loaded_by_hand_and_its_bad_rows_are_listed(page: Page, app: str, home: Settings) -> None:
+    points = home.home / "known mines.csv"
+    points.write_text("name;latitude;longitude\nMina <b>Um</b>;-20,0;-44,2\nNowhere;;\n")
+    page.goto(f"{app}/registers")
+    settle(page)
+    page.get_by_text("Load a register").click()
+    page.get_by_role("combobox", name="Kind").click()
+    page.get_by_role("option", name="Known mines: points").click()
+    page.locator("input[type=file]").set_input_files(points)
+    page.get_by_role("button", name="Load and match again").click()
+    expect(page.get_by_text("1 row of known mines.csv left out")).to_be_visible()
+    settle(page)
+    picture(page, "registers")
+    page.get_by_role("button", name="Retire").last.click()
+    expect(page.get_by_text("known mines.csv is retired")).to_be_visible()
