@@ -77,6 +77,6 @@ def _warped(scores: Path) -> tuple[NDArray[np.float32], tuple[float, float, floa
             dst_crs=WEB_MERCATOR, resampling=Resampling.nearest, init_dest_nodata=False,
         )  # fmt: skip
     values[values < 0] = np.nan
-    west, north = transform * (0, 0)
-    east, south = transform * (width, height)
+    west, north = transform @ (0, 0)
+    east, south = transform @ (width, height)
     return values, transform_bounds(WEB_MERCATOR, "EPSG:4326", west, south, east, north)

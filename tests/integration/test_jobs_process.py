@@ -126,7 +126,7 @@ def test_the_scores_lie_on_the_grid_and_are_empty_where_nothing_was_seen(uninter
         assert np.isnan(raster.nodata)
         assert raster.res == (270, 270)
         best = read_sites(uninterrupted)[0]
-        x, y = Affine(10, 0, 600_000, 0, -10, 7_800_000) * (best.peak_col_px + 0.5, best.peak_row_px + 0.5)
+        x, y = Affine(10, 0, 600_000, 0, -10, 7_800_000) @ (best.peak_col_px + 0.5, best.peak_row_px + 0.5)
         assert next(raster.sample([(x, y)]))[0] == pytest.approx(best.score)
 
 
@@ -250,6 +250,7 @@ def test_an_area_is_scanned_alone_and_what_lies_outside_the_mosaic_is_told(place
     assert 0 < seen.sum() < np.isfinite(whole).sum()
     np.testing.assert_allclose(scores[seen], whole[seen], atol=1e-6)
     assert "outside the mosaic" in summary.problems[0]
+    assert "within 1 km of the mosaic's edge" in summary.problems[1]
     assert summary.state is RunState.COMPLETE
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -48,7 +49,9 @@ def ask(path: str, method: str = "GET", body: bytes = b"", host: str = "127.0.0.
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
 
-    asyncio.run(app(scope, receive, send))
+    # In a thread of its own: a browser test that ran earlier in this process keeps a loop in the main thread.
+    with ThreadPoolExecutor(1) as elsewhere:
+        elsewhere.submit(lambda: asyncio.run(app(scope, receive, send))).result()
     content = b"".join(m.get("body", b"") for m in sent if m["type"] == "http.response.body")
     return Answer(sent[0]["status"], {k.decode(): v.decode() for k, v in sent[0]["headers"]}, content)
 
