@@ -10,6 +10,11 @@ from pathlib import Path
 from minedisc_core.errors import UsageError
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
+_KEPT = frozenset(
+    ("runs", "registers", "samples", "datasets", "models", "demo", "areas", "previews", "demo.json", "server.json",
+     "minedisc.log")
+)  # fmt: skip
+"""What lies in a home beside the database."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,13 @@ class Settings:
     def log(self) -> Path:
         """The app's log file."""
         return self.home / "minedisc.log"
+
+    def keeps(self, path: Path) -> bool:
+        """Whether minedisc itself keeps `path` (absolute): no result that a person asks for may replace it."""
+        if not path.is_relative_to(self.home):
+            return path.is_relative_to(self.shipped_models)
+        first = path.relative_to(self.home).parts[:1]
+        return first == () or path.name.startswith(self.database.name) or first[0] in _KEPT
 
 
 def load_settings(environment: Mapping[str, str] = os.environ, home: Path | None = None) -> Settings:

@@ -49,8 +49,9 @@ def mosaic(
     from minedisc_core.imagery.geotiff import open_mosaic
     from minedisc_core.registers.areas import read_aoi
 
-    area = read_aoi(aoi, settings_of(home)) if aoi else None
-    target = file_to_write(out)
+    settings = settings_of(home)
+    area = read_aoi(aoi, settings) if aoi else None
+    target = file_to_write(out, settings)
     say(f"{source}: building {out} ...")
     written = build_mosaic(
         [Path(path) for path in sources],

@@ -26,15 +26,18 @@ def settings_of(home: Path | None) -> Settings:
     return load_settings(home=home)
 
 
-def file_to_write(path: Path) -> Path:
+def file_to_write(path: Path, settings: Settings) -> Path:
     """The absolute path of a file that will be replaced as a whole.
 
     Raises:
-        UsageError: a folder or a device is there: replacing it would do harm.
+        UsageError: a folder or a device is there, or something that minedisc keeps: replacing it would do harm.
     """
     if path.exists() and not path.is_file():
         raise UsageError(f"{path} is no plain file", "a file name", "choose another name")
-    return path.resolve()
+    target = path.resolve()
+    if settings.keeps(target):
+        raise UsageError(f"{path} is a place where minedisc keeps its own files", "a file elsewhere", "choose another")
+    return target
 
 
 def run_verb(settings: Settings, verb: str, **arguments: Any) -> Any:

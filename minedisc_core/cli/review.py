@@ -175,8 +175,10 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Write confirmed candidates that no register knows."""
-    arguments = {"out": str(file_to_write(out)), "format": file_format, "include_all": include_all, "run_id": run_id}
-    written = run_verb_on_existing(settings_of(home), "export", **arguments)
+    settings = settings_of(home)
+    target = str(file_to_write(out, settings))
+    choices = {"format": file_format, "include_all": include_all, "run_id": run_id}
+    written = run_verb_on_existing(settings, "export", out=target, **choices)
     if as_json:
         print_json(written)
         return

@@ -70,6 +70,7 @@ def build_mosaic(
     Raises:
         ImageryError: a band is missing, sources contradict each other, the AOI lies outside, the disk is full.
     """
+    _check_apart(sources, out)
     scenes = find_scenes(sources, file_bands=file_bands, level=level, dn_offset=dn_offset, leave_out=out)
     known_level = common_level(scenes, level)
     wanted = wanted_bands(scenes, bands, known_level)
@@ -87,6 +88,11 @@ def build_mosaic(
             imagery_end=imagery_end,
             source=f"files: {', '.join(Path(str(source)).name for source in sources)}"[:500],
         )
+
+
+def _check_apart(sources: Sequence[str | Path], out: Path) -> None:
+    if out.exists() and any(Path(source).is_file() and out.samefile(source) for source in sources):
+        raise ImageryError(f"{out} is one of the files that the mosaic is made of", "a new file", "name another --out")
 
 
 def _blocks(

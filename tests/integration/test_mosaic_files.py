@@ -141,6 +141,14 @@ def test_the_processing_baseline_in_the_products_name_states_the_offset(tmp_path
         build_mosaic([product], tmp_path / "n.tif", dn_offset=500)
 
 
+def test_a_mosaic_never_replaces_a_file_that_it_is_made_of(tmp_path):
+    path = save(tmp_path / "a.tif", np.stack([noise(60, 60, k) for k in range(3)], -1), names=RGB)
+    before = path.read_bytes()
+    with pytest.raises(ImageryError, match="is one of the files"):
+        build_mosaic([path], tmp_path / "a.tif", level=ProductLevel.L1C, bands=RGB)
+    assert path.read_bytes() == before
+
+
 def test_an_offset_that_was_stated_is_taken_off_and_recorded_as_gone(tmp_path):
     folder = tmp_path / "s"
     save(folder / "s_B02.tif", np.array([[0, 300, 1000, 1500]] * 4, np.uint16))

@@ -160,6 +160,19 @@ def test_a_broken_setting_is_wrong_use(monkeypatch: pytest.MonkeyPatch, capsys: 
 
 
 @pytest.mark.parametrize("words", ["export --format csv --out", "mosaic --source files nothing --out"])
+@pytest.mark.parametrize("name", ["minedisc.duckdb", "minedisc.duckdb.wal", "server.json", "runs/r/scores.tif"])
+def test_what_minedisc_keeps_is_never_replaced_by_a_result(
+    words: str, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], logging_is_put_back: None
+) -> None:
+    kept = tmp_path / name
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_text("kept")
+    assert run(*words.split(), str(kept), "--home", str(tmp_path)) == cli.WRONG_USE
+    assert "keeps its own files" in capsys.readouterr().err
+    assert kept.read_text() == "kept"
+
+
+@pytest.mark.parametrize("words", ["export --format csv --out", "mosaic --source files nothing --out"])
 def test_a_folder_or_a_device_is_never_replaced_by_a_file(
     words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], logging_is_put_back: None
 ) -> None:

@@ -38,6 +38,14 @@ def test_everything_of_a_home_lies_inside_it(tmp_path: Path) -> None:
     assert len(set(inside)) == len(inside)
 
 
+def test_results_may_lie_in_a_home_beside_what_is_kept_there(tmp_path: Path) -> None:
+    settings = load_settings({}, tmp_path)
+    assert not any(settings.keeps(tmp_path / name) for name in ("mines.csv", "exports/mines.kml"))
+    assert not settings.keeps(tmp_path.parent / "mines.csv")
+    kept = [settings.database, settings.log, settings.demo / "mosaic.tif", settings.shipped_models / "demo-l1c" / "x"]
+    assert all(settings.keeps(path) for path in kept)
+
+
 @pytest.mark.parametrize("name", NUMBERS)
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "many", "1e3", "²"])
 def test_a_number_that_is_no_positive_whole_one_is_refused_by_name(name: str, text: str) -> None:
