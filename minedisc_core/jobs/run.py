@@ -38,6 +38,8 @@ from minedisc_core.runs import (
 )  # fmt: skip
 from minedisc_core.settings import Settings, load_settings
 
+_TOLD_FRACTION = 0.0005
+"""Least share of an area that is worth a sentence."""
 MOST_SCORERS = 4
 """Tiles scored at once at most; with more threads than that each tile gets several (memory: 0.5 GB a tile)."""
 
@@ -193,11 +195,20 @@ class _Run:
             return bytes(memory.read())
 
     def _outside(self) -> list[str]:
-        area, footprint = self.ready.area, self.ready.grid.footprint
-        if area is None or footprint.covers(area):
+        """What of the area has no cells: it is no part of the coverage, so it is told beside it."""
+        area, grid = self.ready.area, self.ready.grid
+        if area is None:
             return []
-        share = 1 - area.intersection(footprint).area / area.area
-        return [f"{share:.1%} of the area lies outside the mosaic and was not scanned"] if share > 1e-4 else []
+        inside = area.intersection(grid.footprint)
+        places = {
+            "outside the mosaic": area.area - inside.area,
+            "within 1 km of the mosaic's edge, where the net sees too little,": inside.difference(
+                grid.cells_footprint
+            ).area,
+        }
+        shares = {place: part / area.area for place, part in places.items()}
+        return [f"{share:.1%} of the area lies {place} and was not scanned" for place, share in shares.items()
+                if share >= _TOLD_FRACTION]  # fmt: skip
 
     def _summary(self, result: ScanResult, groups: SiteGroups, problems: list[str], seconds: float) -> RunSummary:
         mosaic, model = self.ready.mosaic, self.ready.model

@@ -114,6 +114,13 @@ def test_the_footprint_holds_all_cells_of_the_raster():
     assert DEGREES.footprint.covers(shapely.union_all(DEGREES.cell_polygons(every)))
 
 
+@pytest.mark.parametrize("grid", [UTM, DEGREES])
+def test_the_footprint_of_the_cells_is_what_they_cover_together(grid):
+    every = np.argwhere(np.ones(grid.cells, bool))
+    together = shapely.union_all(grid.cell_polygons(every))
+    assert grid.cells_footprint.symmetric_difference(together).area < 1e-4 * together.area
+
+
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=30, unique=True))
 def test_the_union_of_cells_has_the_area_of_its_squares_and_no_slivers(cells):
     array = np.array(cells)
