@@ -25,7 +25,8 @@ from minedisc_core.errors import MinediscError, ModelError, UsageError
 from minedisc_core.runs import write_atomically
 from minedisc_core.settings import Settings
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_NAME = re.compile(r"[^/\\\x00._][^/\\\x00]{0,99}")
+"""A folder's name that `list_models` shows: no path."""
 _HEADER_MAX_BYTES = 100_000
 _DTYPES = ("F16", "F32")
 
@@ -82,7 +83,7 @@ def weights_path(folder: Path, net: NetKind) -> Path:
 def _folder_of(text: str, settings: Settings) -> Path:
     if _NAME.fullmatch(text):
         for parent in (settings.models, settings.shipped_models):
-            if (parent / text / "discovery.json").exists():
+            if _holds_discovery_card(str(parent / text)):
                 return parent / text
     if not _holds_discovery_card(text):
         known = ", ".join(model.name for model in list_models(settings)) or "none"

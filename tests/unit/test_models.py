@@ -72,6 +72,13 @@ def test_a_saved_model_is_loaded_by_name_and_by_folder(folder, settings):
     assert by_name.impact == card("impact")
 
 
+@pytest.mark.parametrize("name", ["Pará 2024", "v2 (new)", "~m", "a" * 90])
+def test_every_model_that_is_listed_is_loaded_by_its_name(folder, settings, name):
+    folder.rename(folder.with_name(name))
+    assert name in [model.name for model in list_models(settings)]
+    assert load_model(name, settings).folder == folder.with_name(name)
+
+
 def test_weights_come_back_as_they_were(folder, settings, impact_weights):
     model = load_model(folder, settings)
     for net, saved in (("discovery", tensors()), ("impact", impact_weights)):
