@@ -299,5 +299,6 @@ class RunSummary:
     seconds: float
     finished_at_utc: datetime
     problems: tuple[str, ...] = field(default=())
-    """One sentence per tile that failed, with its reason."""
+    """What people should know of the run, a sentence each: tiles that failed, with the reason; cells without
+    data; what of the area lies outside."""
     has_impact: bool = True

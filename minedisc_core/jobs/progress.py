@@ -19,6 +19,8 @@ from minedisc_core.runs import CANCEL, PROGRESS, REQUEST, RESULT, read_json, rea
 FAILED = "failed.json"
 """Why a run failed: `found`, `expected`, `remedy`."""
 _INTERRUPTED = "interrupted: can be resumed"
+_PROBLEMS_TOLD, _LONGEST_PROBLEM = 3, 200
+"""How much of a summary's problems goes into the sentence; `result.json` has all."""
 
 
 @dataclass(frozen=True)
@@ -166,9 +168,11 @@ def _ending(run_dir: Path) -> tuple[RunState, str, bool]:
     if (run_dir / RESULT).exists():
         summary = read_summary(run_dir)
         told = f"{summary.sites} sites in {summary.coverage.seen_km2:,.0f} km2"
+        why = "".join(f"; {problem[:_LONGEST_PROBLEM]}" for problem in summary.problems[:_PROBLEMS_TOLD])
         if summary.state is RunState.COMPLETE:
-            return summary.state, f"finished: {told}", False
-        return summary.state, f"incomplete: {told}; {summary.coverage.cells_failed} cells could not be scanned", True
+            return summary.state, f"finished: {told}{why}", False
+        failed = f"{summary.coverage.cells_failed} cells could not be scanned"
+        return summary.state, f"incomplete: {told}; {failed}{why}", True
     if (run_dir / CANCEL).exists():
         return RunState.CANCELLED, "cancelled: can be resumed", True
     if (run_dir / FAILED).exists():

@@ -14,7 +14,7 @@ from rasterio.io import MemoryFile
 
 from minedisc_core.detection.coverage import area_km2, coverage
 from minedisc_core.detection.models import Model
-from minedisc_core.detection.scan import FEATURES_PER_SIDE, Hooks, Net, ScanResult, scan
+from minedisc_core.detection.scan import FEATURES_PER_SIDE, FLAGGED_FILL, Hooks, Net, ScanResult, scan
 from minedisc_core.detection.scorer import DiscoveryNet, ImpactNet, discovery_net, impact_net
 from minedisc_core.detection.sites import SiteGroups, SiteRules, group_sites
 from minedisc_core.domain import ProductLevel, RunState, RunSummary
@@ -148,7 +148,8 @@ class _Run:
         write_atomically(self.run_dir / SCORES, self._scores_tif(result.scores))
         groups = group_sites(self.ready.run_id, self.ready.grid, self.hits.hits(result.fill), self._rules())
         write_sites(self.run_dir, groups.sites)
-        problems = [*self._outside(), *(f"tile {p.tile.name}: {p.reason}" for p in result.problems)]
+        problems = [f"tile {p.tile.name}: {p.reason}" for p in result.problems]
+        problems += [*self._without_data(result), *self._outside()]
         if self.ready.request.pictures:
             problems += write_pictures(self.ready.mosaic, groups, self.run_dir, self._step)
         summary = self._summary(result, groups, problems, time.monotonic() - started)
@@ -193,6 +194,16 @@ class _Run:
                 dataset.descriptions = ("score of the discovery net, 0..1; NaN = not seen",)
                 dataset.update_tags(MINEDISC_RUN=self.ready.run_id, MINEDISC_MODEL=self.ready.model.name)
             return bytes(memory.read())
+
+    def _without_data(self, result: ScanResult) -> list[str]:
+        """Cells that hold no or little data: asked for, and not seen or not seen well."""
+        seen = coverage(self.ready.grid, self.asked, result)
+        share = f"{seen.cells_no_data / max(1, seen.cells_asked):.1%} of the cells"
+        told = {
+            f"{share} hold more than half no data: not seen": seen.cells_no_data,
+            f"{seen.cells_flagged} cells hold over {FLAGGED_FILL:.0%} no data: scored, and flagged": seen.cells_flagged,
+        }
+        return [sentence for sentence, count in told.items() if count]
 
     def _outside(self) -> list[str]:
         """What of the area has no cells: it is no part of the coverage, so it is told beside it."""
