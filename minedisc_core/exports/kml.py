@@ -1,7 +1,8 @@
 """KML and KMZ for Google Earth, written as a stream.
 
 WGS 84 lon,lat; colours aabbggrr; one shared Style per impact class, all with one balloon template; a folder
-per register status; TimeSpan of the imagery; LookAt from 3-5 km; no NetworkLink; every text escaped.
+per register status, in it one per verdict other than confirmed; TimeSpan of the imagery; LookAt from 3-5 km;
+no NetworkLink; every text escaped.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import shapely
 from PIL import Image
 from shapely.geometry.base import BaseGeometry
 
-from minedisc_core.domain import Candidate, Impact, RegisterStatus
+from minedisc_core.domain import UNREGISTERED, Candidate, Impact, RegisterStatus, Status
 from minedisc_core.exports.rows import CAUTION, NAMES, registers_as_of, row
 from minedisc_core.runs import CHIPS
 
@@ -31,6 +32,7 @@ FOLDERS = {
 }
 """Folder names, in the order of the file."""
 
+_VERDICT_ORDER = (Status.CONFIRMED, Status.UNSURE, Status.UNDECIDED, Status.REJECTED)
 _COLOURS = {Impact.HIGH: "3c14dc", Impact.LOW: "1a8cff", Impact.NO_ORE: "a0a0a0", Impact.UNKNOWN: "00d7ff"}
 """bbggrr of each class: crimson, orange, grey, yellow."""
 _NAMES = {
@@ -114,13 +116,27 @@ def write_document(
     file.write('<?xml version="1.0" encoding="UTF-8"?>\n<kml xmlns="http://www.opengis.net/kml/2.2"><Document>')
     file.write(f"<name>minedisc candidates</name><open>1</open><description>{escape(about)}</description>\n")
     file.writelines(_style(impact) for impact in Impact)
-    groups = {status: [c for c in candidates if c.match.status is status] for status in FOLDERS}
-    for status, members in groups.items():
-        if members or status in (RegisterStatus.NOTHING_FOUND, RegisterStatus.TITLE_WITHOUT_EXTRACTION_RIGHT):
-            file.write(f'<Folder id="{status}"><name>{escape(FOLDERS[status])}</name>\n')
-            file.writelines(_placemark(c, describe(c) if describe else "") for c in members)
+    for status, name in FOLDERS.items():
+        members = [candidate for candidate in candidates if candidate.match.status is status]
+        if members or status in UNREGISTERED:
+            file.write(f'<Folder id="{status}"><name>{escape(name)}</name>\n')
+            _write_by_verdict(file, status, members, describe)
             file.write("</Folder>\n")
     file.write("</Document></kml>\n")
+
+
+def _write_by_verdict(
+    file: TextIO, register: RegisterStatus, members: Sequence[Candidate], describe: Callable[[Candidate], str] | None
+) -> None:
+    """The confirmed ones, then a folder inside for each other verdict: a rejected one never lies among them."""
+    for status in _VERDICT_ORDER:
+        chosen = [candidate for candidate in members if candidate.status is status]
+        is_inside = bool(chosen) and status is not Status.CONFIRMED
+        if is_inside:
+            file.write(f'<Folder id="{register}-{status}"><name>{status.capitalize()} ({register})</name>\n')
+        file.writelines(_placemark(c, describe(c) if describe else "") for c in chosen)
+        if is_inside:
+            file.write("</Folder>\n")
 
 
 def _style(impact: Impact) -> str:

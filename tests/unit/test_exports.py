@@ -203,7 +203,7 @@ def test_any_name_and_note_comes_through_kml_and_csv_readable(tmp_path_factory: 
 
 def test_the_kml_has_a_folder_per_status_a_style_per_class_and_no_link(store: Store, tmp_path: Path) -> None:
     document = parse_kml(export(store, tmp_path / "out.kml", "kml", include_all=True).path)
-    folders = [folder.get("id") for folder in document.iter(f"{KML}Folder")]
+    folders = [folder.get("id") for folder in document.findall(f"{KML}Folder")]
     assert folders == ["nothing_found", "title_without_extraction_right", "registered", "not_checked"]
     styles = [style.get("id") for style in document.iter(f"{KML}Style")]
     assert styles == [f"impact-{impact}" for impact in Impact]
@@ -226,8 +226,20 @@ def test_every_field_of_the_balloon_is_written_in_every_placemark(store: Store, 
 def test_not_checked_is_in_no_unregistered_folder(store: Store, tmp_path: Path) -> None:
     layers = read_layers(export(store, tmp_path / "out.kml", "kml", include_all=True).path)
     statuses = {name: set(layer["register_status"]) for name, layer in layers.items()}
-    assert [found for name, found in statuses.items() if "nothing_found" in name] == [{"nothing_found"}]
+    assert all(found == {"nothing_found"} for name, found in statuses.items() if "nothing_found" in name)
     assert [found for found in statuses.values() if "not_checked" in found] == [{"not_checked"}]
+
+
+def test_what_is_not_confirmed_has_folders_of_its_own(store: Store, tmp_path: Path) -> None:
+    document = parse_kml(export(store, tmp_path / "out.kml", "kml", include_all=True).path)
+    inside = {
+        folder.get("id"): {data.findtext(f"{KML}value") for data in folder.findall(f".//{KML}Data[@name='status']")}
+        for folder in document.findall(f"{KML}Folder/{KML}Folder")
+    }
+    assert list(inside.values()) == [{"rejected"}]
+    assert all(name.endswith("-rejected") for name in inside)
+    direct = document.findall(f"{KML}Folder/{KML}Placemark/{KML}ExtendedData/{KML}Data[@name='status']/{KML}value")
+    assert {value.text for value in direct} == {"confirmed"}
 
 
 def test_a_kmz_carries_the_chips_beside_the_document(store: Store, tmp_path: Path) -> None:
