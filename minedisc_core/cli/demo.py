@@ -12,7 +12,7 @@ import typer
 
 from minedisc_core.cli.options import AsJson, Home, run_verb, settings_of
 from minedisc_core.cli.output import print_json, say
-from minedisc_core.cli.scanning import run_to_end
+from minedisc_core.cli.scanning import folder_to_fill, run_to_end
 from minedisc_core.errors import MinediscError
 from minedisc_core.settings import Settings
 
@@ -65,7 +65,7 @@ def prepare(settings: Settings, state: dict[str, Any]) -> None:
     from minedisc_core.imagery.demo import write_demo
 
     load_model(MODEL, settings)  # a missing model is told before the work, not after it
-    settings.home.mkdir(parents=True, exist_ok=True)
+    folder_to_fill(settings.home)
     say(f"demo 1 of 4: generating {state['size_px']} x {state['size_px']} px of landscape (seed {state['seed']}) ...")
     area = write_demo(settings.demo, state["size_px"], state["seed"])
     write_state(settings, state)

@@ -18,6 +18,7 @@ import typer
 from minedisc_core.cli.imagery import Day, DnOffset, Level, split_names
 from minedisc_core.cli.options import FAILED, AsJson, Home, settings_of
 from minedisc_core.cli.output import library_notes_into, print_json, progress_bar, say
+from minedisc_core.errors import RunError, UsageError
 
 if TYPE_CHECKING:
     from minedisc_core.domain import RunSummary
@@ -88,9 +89,27 @@ def scan(
         imagery_start=imagery_start.date() if imagery_start else None,
         imagery_end=imagery_end.date() if imagery_end else None,
     )
-    folder = run.resolve()
+    folder = folder_to_fill(run)
     summary = run_to_end(request, folder, settings, resume=resume)
     tell(summary, folder, as_json)
+
+
+def folder_to_fill(path: Path) -> Path:
+    """The absolute path of a folder (of a run, of a home), made if it is missing.
+
+    Raises:
+        UsageError: a file is there.
+        RunError: the folder cannot be made.
+    """
+    if path.exists() and not path.is_dir():
+        raise UsageError(f"{path} is a file", "a folder", "choose another")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(
+            f"the folder {path} cannot be made: {error.strerror or error}", remedy="choose another"
+        ) from error
+    return path.resolve()
 
 
 def build_request(settings: Settings, aoi: Path | None, **choices: Any) -> ScanRequest:

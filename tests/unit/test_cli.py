@@ -159,6 +159,16 @@ def test_a_broken_setting_is_wrong_use(monkeypatch: pytest.MonkeyPatch, capsys: 
     assert "MINEDISC_THREADS" in capsys.readouterr().err
 
 
+def test_a_run_folder_that_cannot_be_is_told_in_words(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="is a file"):
+        scanning.folder_to_fill(tmp_path / "file")
+    with pytest.raises(MinediscError, match="cannot be made"):
+        scanning.folder_to_fill(tmp_path / "file" / "run")
+    assert scanning.folder_to_fill(tmp_path / "a" / "run") == tmp_path / "a" / "run"
+    assert (tmp_path / "a" / "run").is_dir()
+
+
 @pytest.mark.parametrize("words", ["export --format csv --out", "mosaic --source files nothing --out"])
 @pytest.mark.parametrize("name", ["minedisc.duckdb", "minedisc.duckdb.wal", "server.json", "runs/r/scores.tif"])
 def test_what_minedisc_keeps_is_never_replaced_by_a_result(
