@@ -7,13 +7,12 @@ from minedisc_core.domain import LandMatch, NearestDam, RegisterMatch, RegisterS
 GUIA = "check Guia de Utilização"
 STATUS_WORDS = {
     RegisterStatus.REGISTERED: "Registered: a dam, a mine or a title that may extract was found here.",
-    RegisterStatus.TITLE_WITHOUT_EXTRACTION_RIGHT: (
-        f"A title was found here, but none whose phase by itself may extract ({GUIA})."
-    ),
-    RegisterStatus.NOTHING_FOUND: f"No dam, mine or title was found here in the registers that are loaded ({GUIA}).",
+    RegisterStatus.TITLE_WITHOUT_EXTRACTION_RIGHT: "A title was found here, but none whose phase by itself may extract.",
+    RegisterStatus.NOTHING_FOUND: "No dam, mine or title was found here in the registers that are loaded.",
     RegisterStatus.NOT_CHECKED: "Not checked: registers that would be needed are missing here.",
 }
-"""One sentence per status. "Not found" is a fact about registers, never an accusation."""
+"""One sentence per status. "Not found" is a fact about registers, never an accusation; the sentence on
+extraction titles, which follows both unregistered statuses, says to check the Guia de Utilização."""
 
 
 def describe(match: RegisterMatch) -> list[str]:

@@ -304,6 +304,7 @@ def test_matching_one_by_one_and_together_is_the_same() -> None:
 def test_sentences_are_careful_and_name_the_register_and_its_date() -> None:
     silent = describe(match(registers(dams=[place_at(5000)])))
     assert "No extraction title found here in SIGMINE of 2026-10-30 (check Guia de Utilização)." in silent
+    assert sum("Guia de Utilização" in text for text in silent) == 1
     assert "Nearest registered dam or mine: Dique 1 (Vale & Cia), 5.0 km away [sigbm 2026-11-02]." in silent
     assert "No protected lands are loaded." in silent
     half = describe(match(registers(given_titles=titles((HALF, EXTRACTING)), lands=[HALF])))
@@ -311,6 +312,7 @@ def test_sentences_are_careful_and_name_the_register_and_its_date() -> None:
     assert "50 % of the site lies outside titles that may extract." in half
     assert "Protected land: Yanomami, Indigenous land (Regularizada): 50 % of the site lies inside." in half
     research = describe(match(registers(given_titles=titles((HALF, RESEARCH)))))
+    assert "No extraction title found here in SIGMINE of 2026-10-30 (check Guia de Utilização)." in research
     assert any("this phase by itself may not extract (check Guia de Utilização)" in text for text in research)
     unchecked = describe(match(registers(dams=None, title_coverage="")))
     assert unchecked[0].startswith("Not checked")
