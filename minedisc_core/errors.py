@@ -45,6 +45,10 @@ class StoreError(MinediscError):
     """The database cannot be opened, written or understood."""
 
 
+class EventRefused(StoreError):
+    """A verdict or undo that no retry will make right: its candidate, its id or what it undoes is wrong."""
+
+
 class StoreOwned(StoreError):
     """Another process owns the database file: send it the verb instead (see `owner`)."""
 

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from minedisc_core.domain import Impact, Reason, Status, VerdictEvent
-from minedisc_core.errors import MinediscError, UsageError
+from minedisc_core.errors import EventRefused, UsageError
 from minedisc_core.review import NOBODY, new_verdict
 from pages import review_panel, shared
 
@@ -25,11 +25,13 @@ def take(body: bytes) -> dict[str, Any]:
 
     Raises:
         UsageError: the body is not what the panel sends.
+        StoreError: the database cannot be written now. Nothing is refused: the browser keeps all events and
+            sends them again, which is harmless for those that were stored.
     """
     sent = _parsed(body)
     acknowledged, refused, undone = [], [], []
     for event in sent["events"][:EVENTS_MAX]:
-        with shared.Noted(MinediscError, ValueError) as noted:
+        with shared.Noted(EventRefused, UsageError, ValueError) as noted:
             undone += _store(event)
             acknowledged.append(event["event_id"])
         if noted.problem:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import uuid
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import typer
 
@@ -30,6 +30,7 @@ ReasonWord = Literal[
     "solar_greenhouse",
     "other",
 ]
+REASON_HELP = f"Why it is rejected: {', '.join(get_args(ReasonWord))}. Left out: other."
 FormatWord = Literal["csv", "kml", "kmz", "gpkg", "parquet"]
 OrderWord = Literal["score", "uncertainty", "oldest", "place"]
 Analyst = Annotated[str | None, typer.Option("--analyst", help="Who decides (default: your login name).")]
@@ -93,10 +94,18 @@ def _candidate_row(found: dict[str, Any]) -> list[object]:
     return [found["candidate_id"], found["score"], *words, *place, f"{found['area_cells_ha']:,.1f}"]
 
 
+def reason_code(text: str) -> str:
+    """The code of a reason; blanks and hyphens are taken for underscores."""
+    code = "_".join(text.casefold().replace("-", " ").replace("_", " ").split())
+    if code not in get_args(ReasonWord):
+        raise typer.BadParameter(f"{text!r} is no reason: {', '.join(get_args(ReasonWord))}")
+    return code
+
+
 def verdict(
     candidate_id: Annotated[str, typer.Argument(show_default=False)],
     decision: Annotated[VerdictWord, typer.Argument(metavar="confirmed|rejected|unsure", show_default=False)],
-    reason: Annotated[ReasonWord | None, typer.Option(help="Why it is rejected.")] = None,
+    reason: Annotated[str | None, typer.Option(metavar="REASON", parser=reason_code, help=REASON_HELP)] = None,
     analyst: Analyst = None,
     notes: Annotated[str, typer.Option(help="Anything worth keeping.")] = "",
     impact: Annotated[ImpactWord | None, typer.Option(help="Corrected class, with a confirmation.")] = None,
@@ -106,7 +115,7 @@ def verdict(
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
-    """Decide on a candidate. A rejection needs a reason."""
+    """Decide on a candidate. A rejection without a reason counts as "other"."""
     settings = settings_of(home)
     decided = run_verb_on_existing(
         settings,

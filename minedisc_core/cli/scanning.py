@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 CANCEL = "cancel"
 """File in a run folder that asks its scan to stop (`runs.CANCEL`; not imported, as start-up stays light)."""
-CANCEL_SECONDS = 1.5
+CANCEL_SECONDS = 1.2
 """A scan that was told to stop and does not is ended after this time; its finished tiles are kept."""
 
 

@@ -7,7 +7,7 @@ from minedisc_core.domain import LandMatch, NearestDam, RegisterMatch, RegisterS
 GUIA = "check Guia de Utilização"
 STATUS_WORDS = {
     RegisterStatus.REGISTERED: "Registered: a dam, a mine or a title that may extract was found here.",
-    RegisterStatus.TITLE_WITHOUT_EXTRACTION_RIGHT: "A title was found here, but none whose phase by itself may extract.",
+    RegisterStatus.TITLE_WITHOUT_EXTRACTION_RIGHT: "A title was found here, but its phase may not extract by itself.",
     RegisterStatus.NOTHING_FOUND: "No dam, mine or title was found here in the registers that are loaded.",
     RegisterStatus.NOT_CHECKED: "Not checked: registers that would be needed are missing here.",
 }

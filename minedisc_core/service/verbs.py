@@ -102,23 +102,25 @@ def verdict(
         candidate_id: of a run that was taken in.
         verdict: confirmed, rejected or unsure.
         analyst: who decided.
-        reason: why rejected, a `Reason`.
+        reason: why rejected, a `Reason`; None with a rejection counts as `other`.
         notes: free text.
         impact: corrected class, with a confirmation.
         moved: longitude and latitude (EPSG:4326) where the mine really is.
         event_id: UUID made by the caller, so that a repeated call changes nothing.
 
     Raises:
-        UsageError: an unknown word, or a rejection without a reason.
+        UsageError: an unknown word, or a reason without a rejection.
         StoreError: no such candidate.
     """
     if moved is not None and len(moved) != 2:
         raise UsageError(f"the point has {len(moved)} numbers", "longitude and latitude")
+    status = _word(Status, verdict)
+    why = _word(Reason, reason) if reason else None
     event = new_verdict(
         candidate_id,
-        _word(Status, verdict),
+        status,
         analyst,
-        reason=_word(Reason, reason) if reason else None,
+        reason=why or (Reason.OTHER if status is Status.REJECTED else None),
         notes=notes,
         impact=_word(Impact, impact) if impact else None,
         moved=(moved[0], moved[1]) if moved else None,

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from minedisc_core.domain import VERDICTS, Impact, Reason, Status, VerdictEvent
-from minedisc_core.errors import StoreError
+from minedisc_core.errors import EventRefused
 from minedisc_core.store.connection import Cursor, maybe_row
 from minedisc_core.store.sample_queue import follow_all_verdicts, queue_sample, withdraw_others
 from minedisc_core.store.take_in import update_states
@@ -41,7 +41,8 @@ def record(cursor: Cursor, events: Iterable[VerdictEvent]) -> tuple[str, ...]:
     """Write events that are not there yet; returns the ids of all of them.
 
     Raises:
-        StoreError: unknown candidate, or an undo of something that is no verdict on it.
+        EventRefused: unknown candidate, or an undo of something that is no verdict on it.
+        StoreError: the database cannot be written now; the same events can be sent again.
     """
     acknowledged = []
     for event in events:
@@ -67,9 +68,9 @@ def _site(cursor: Cursor, event: VerdictEvent) -> tuple[int, str | None]:
     return int(row[0]), row[1]
 
 
-def unknown_candidate(candidate_id: str) -> StoreError:
+def unknown_candidate(candidate_id: str) -> EventRefused:
     """The error for an id that no candidate has."""
-    return StoreError(
+    return EventRefused(
         f"There is no candidate {one_line(candidate_id, 80)!r}",
         "the id of a candidate that was taken in",
         "list them with `minedisc candidates`",
@@ -79,7 +80,7 @@ def unknown_candidate(candidate_id: str) -> StoreError:
 def _is_known(cursor: Cursor, event: VerdictEvent) -> bool:
     row = maybe_row(cursor.execute("SELECT candidate_id FROM verdict_events WHERE event_id = ?", [event.event_id]))
     if row and row[0] != event.candidate_id:
-        raise StoreError(f"Event {event.event_id} was already used for {row[0]}", "a new UUID for each verdict")
+        raise EventRefused(f"Event {event.event_id} was already used for {row[0]}", "a new UUID for each verdict")
     return row is not None
 
 
@@ -96,7 +97,7 @@ def _append(cursor: Cursor, event: VerdictEvent) -> None:
 def _check(cursor: Cursor, event: VerdictEvent) -> None:
     is_undo = event.undoes is not None
     if not event.event_id or is_undo == (event.verdict in VERDICTS):
-        raise StoreError(
+        raise EventRefused(
             f"Event {event.event_id!r} says {event.verdict} and undoes {event.undoes}",
             "an id, and either a verdict or an undo",
         )
@@ -106,7 +107,8 @@ def _check(cursor: Cursor, event: VerdictEvent) -> None:
         cursor.execute("SELECT candidate_id FROM verdict_events WHERE event_id = ? AND undoes IS NULL", [event.undoes])
     )
     if target is None or target[0] != event.candidate_id:
-        raise StoreError(f"There is no verdict {event.undoes} on {event.candidate_id}", "a verdict that can be undone")
+        found = f"There is no verdict {event.undoes} on {event.candidate_id}"
+        raise EventRefused(found, "a verdict that can be undone")
 
 
 def _code(value: Reason | Impact | None) -> str | None:

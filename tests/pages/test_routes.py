@@ -13,8 +13,9 @@ import pytest
 from starlette.applications import Starlette
 
 from minedisc_core import owner
-from minedisc_core.errors import MinediscError
+from minedisc_core.errors import MinediscError, StoreError
 from minedisc_core.settings import Settings
+from minedisc_core.store import Store
 from pages import routes, shared
 
 RUN = "20260102-030405-abcd"
@@ -135,9 +136,13 @@ def test_a_queue_that_is_gone_is_explained(taken_in: Settings) -> None:
     assert "reload" in found.json()["problem"]
 
 
-def send_verdicts(*events: dict[str, Any]) -> Any:
+def ask_verdicts(*events: dict[str, Any]) -> Answer:
     body = json.dumps({"events": events, "run": RUN, "analyst": "Ana"}).encode()
-    return ask("/minedisc/review/verdicts", "POST", body, X_Minedisc_Token=token("review")).json()
+    return ask("/minedisc/review/verdicts", "POST", body, X_Minedisc_Token=token("review"))
+
+
+def send_verdicts(*events: dict[str, Any]) -> Any:
+    return ask_verdicts(*events).json()
 
 
 def verdict(candidate_id: str, status: str, **more: Any) -> dict[str, Any]:
@@ -172,6 +177,20 @@ def test_one_bad_verdict_does_not_hold_up_the_others(taken_in: Settings) -> None
     assert said["acknowledged"] == [good["event_id"]]
     assert [refused["event_id"] for refused in said["refused"]] == [event["event_id"] for event in bad]
     assert all(refused["problem"] for refused in said["refused"])
+
+
+def test_a_database_that_cannot_be_written_refuses_nothing(taken_in: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    event = verdict(shared.store().candidate_ids()[0], "confirmed")
+
+    def full(_store: object, _events: object) -> None:
+        raise StoreError("The database could not be written: no space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Store, "record", full)
+        answer = ask_verdicts(event)
+        assert answer.status == 409
+        assert "no space left" in answer.json()["problem"]
+    assert send_verdicts(event)["acknowledged"] == [event["event_id"]]
 
 
 def test_an_undo_names_what_it_undoes_or_takes_the_analysts_last(taken_in: Settings) -> None:

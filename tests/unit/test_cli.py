@@ -209,6 +209,7 @@ def test_an_error_holds_no_control_characters(
 def test_the_words_of_the_command_line_are_those_of_the_domain() -> None:
     assert get_args(review.VerdictWord) == tuple(VERDICTS)
     assert get_args(review.ReasonWord) == tuple(Reason)
+    assert [review.reason_code(text) for text in ("irrigation dam", "River-bank")] == ["irrigation_dam", "river_bank"]
     assert get_args(review.ImpactWord) == tuple(Impact)
     assert get_args(review.FormatWord) == FORMATS
     assert get_args(registers.KindWord) == tuple(RegisterKind)

@@ -122,10 +122,15 @@ def test_the_same_verdict_sent_twice_is_one(store: Store, settings: Settings, ru
     assert len(store.history(first)) == 1
 
 
+def test_a_rejection_without_a_reason_counts_as_other(store: Store, settings: Settings, run_dir: Path) -> None:
+    service.take_in(store, settings, str(run_dir))
+    first = service.candidates(store, settings)[0]["candidate_id"]
+    assert service.verdict(store, settings, first, "rejected", "ana")["reason"] == "other"
+
+
 @pytest.mark.parametrize(
     ("verdict", "arguments"),
     [
-        ("rejected", {}),
         ("rejected", {"reason": "boredom"}),
         ("maybe", {}),
         ("confirmed", {"impact": "enormous"}),
