@@ -21,7 +21,7 @@ def classification_figures(targets: NDArray[np.integer], predicted: NDArray[np.i
     """
     if not len(targets):
         return {"samples": 0}
-    classes = int(max(targets.max(), predicted.max(), 1)) + 1
+    classes = max(int(targets.max()), int(predicted.max()), 1) + 1
     confusion = np.bincount(targets * classes + predicted, minlength=classes**2).reshape(classes, classes)
     hits = confusion.diagonal()
     precision, recall = _ratio(hits, confusion.sum(axis=0)), _ratio(hits, confusion.sum(axis=1))
