@@ -35,9 +35,12 @@ def main() -> None:
     run = which.selectbox("Run", [ALL_RUNS, *runs], format_func=lambda r: labels.get(r, "All runs"), key="export_run")
     everything = scope.toggle("Every candidate, whatever was decided and whatever the registers say", key="export_all")
     found = exported(shared.store(), everything, run or None)
-    counts = Counter(candidate.match.status for candidate in found)
+    counts = Counter(candidate.match.status for candidate in found.candidates)
     show_counts(counts, everything)
-    if found:
+    if found.repeats_left_out:
+        repeats = words.count(found.repeats_left_out, "repeat")
+        st.caption(f"A place is in the file once, by its newest run: {repeats} from older runs left out.")
+    if found.candidates:
         downloads(everything, run or None)
     else:
         frame.empty(

@@ -30,6 +30,17 @@ class ExportResult:
     path: Path
     rows: int
     by_register_status: dict[str, int]
+    repeats_left_out: int
+    """Candidates that are not in the file because their place is confirmed in a newer run too."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export holds."""
+
+    candidates: list[Candidate]
+    """Highest score first."""
+    repeats_left_out: int
 
 
 def export(
@@ -46,8 +57,9 @@ def export(
         out: the file; missing folders are made.
         format: one of `FORMATS`.
         include_all: False: confirmed ones that are not registered (nothing found, or a title without
-            extraction right). True: every candidate that is not discarded, whatever its status.
-        run_id: one run only.
+            extraction right), a place once, by the candidate of its newest run. True: every candidate
+            that is not discarded, whatever its status.
+        run_id: one run only, whatever other runs hold.
 
     Raises:
         UsageError: an unknown format.
@@ -55,21 +67,29 @@ def export(
     """
     if format not in FORMATS:
         raise UsageError(f"The format is {format!r}", ", ".join(FORMATS))
-    rows = exported(store, include_all, run_id)
+    chosen = exported(store, include_all, run_id)
     writer = _WRITERS.get(format) or partial(write_kmz, run_dirs={r.run_id: r.run_dir for r in store.runs()})
-    write_file(out, writer, rows)
-    return ExportResult(out, len(rows), dict(Counter(str(candidate.match.status) for candidate in rows)))
+    write_file(out, writer, chosen.candidates)
+    statuses = Counter(str(candidate.match.status) for candidate in chosen.candidates)
+    return ExportResult(out, len(chosen.candidates), dict(statuses), chosen.repeats_left_out)
 
 
-def exported(store: Store, include_all: bool = False, run_id: str | None = None) -> list[Candidate]:
-    """The candidates that an export holds, highest score first."""
+def exported(store: Store, include_all: bool = False, run_id: str | None = None) -> Exported:
+    """The candidates that an export holds; see `export`.
+
+    Raises:
+        StoreError: the run is unknown.
+    """
     if run_id is not None:
         store.run(run_id)
     if include_all:
-        return store.candidates(CandidateFilter(run_id=run_id))
-    return store.candidates(
+        return Exported(store.candidates(CandidateFilter(run_id=run_id)), 0)
+    found = store.candidates(
         CandidateFilter(run_id=run_id, statuses=(Status.CONFIRMED,), register_statuses=UNREGISTERED)
     )
+    repeats = store.confirmed_repeats() if run_id is None else frozenset()
+    once = [candidate for candidate in found if candidate.candidate_id not in repeats]
+    return Exported(once, len(found) - len(once))
 
 
 def write_file(out: Path, writer: Any, rows: Sequence[Candidate]) -> None:

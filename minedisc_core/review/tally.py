@@ -41,6 +41,7 @@ class Tally:
     discarded: int
     undecided: int
     confirmed: int
+    """Over all runs a place counts once, by the candidate of its newest run; so do the figures made from it."""
     rejected: int
     unsure: int
     unregistered: int
@@ -48,7 +49,7 @@ class Tally:
     not_checked: int
     """Confirmed, but a register is missing there: never counted as unregistered."""
     repeats: int
-    """Confirmed candidates whose place is confirmed in a later run too: take them off to count places."""
+    """Confirmed candidates that are not counted because their place is confirmed in a newer run too."""
     by_impact: tuple[ClassTally, ...]
     by_land: tuple[LandTally, ...]
     by_register_status: dict[str, int]
@@ -62,7 +63,9 @@ def summary(store: Store, run_id: str | None = None) -> Tally:
         StoreError: the run was not taken in.
     """
     runs = [store.run(run_id)] if run_id is not None else store.runs()
-    found = store.candidates(CandidateFilter(run_id=run_id, statuses=(Status.CONFIRMED,)))
+    confirmed = store.candidates(CandidateFilter(run_id=run_id, statuses=(Status.CONFIRMED,)))
+    repeats = store.confirmed_repeats() if run_id is None else frozenset()
+    found = [candidate for candidate in confirmed if candidate.candidate_id not in repeats]
     by_status = Counter(str(candidate.match.status) for candidate in found)
     return Tally(
         runs=len(runs),
@@ -75,7 +78,7 @@ def summary(store: Store, run_id: str | None = None) -> Tally:
         unsure=sum(run.unsure for run in runs),
         unregistered=sum(by_status[str(status)] for status in UNREGISTERED),
         not_checked=by_status["not_checked"],
-        repeats=store.confirmed_repeats() if run_id is None else 0,
+        repeats=len(confirmed) - len(found),
         by_impact=_by_impact(found),
         by_land=_by_land(found),
         by_register_status=dict(by_status),

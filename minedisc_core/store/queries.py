@@ -216,12 +216,21 @@ def _per_hour(cursor: Cursor, run_id: str | None, analyst: str | None) -> int:
     return int(row[0])
 
 
-def confirmed_repeats(cursor: Cursor) -> int:
-    """Confirmed candidates whose place is confirmed in a run taken in later as well."""
-    row = first_row(
-        cursor.execute(
-            "SELECT count(DISTINCT p.earlier_site_no) FROM same_places p JOIN states a ON a.site_no = p.site_no"
-            " JOIN states b ON b.site_no = p.earlier_site_no WHERE a.status = 'confirmed' AND b.status = 'confirmed'"
-        )
-    )
-    return int(row[0])
+def confirmed_repeats(cursor: Cursor) -> frozenset[str]:
+    """Confirmed candidates whose place a confirmed candidate of a newer run stands for.
+
+    Going from the newest run back, one is a repeat if it is linked to one that is none itself. So what is left
+    out always overlaps something that stays, also where places hang together like a chain.
+    """
+    links = cursor.execute(
+        "SELECT a.candidate_id, ra.finished_utc, ra.run_id, b.candidate_id, rb.finished_utc, rb.run_id"
+        " FROM same_places p JOIN states a ON a.site_no = p.site_no JOIN states b ON b.site_no = p.earlier_site_no"
+        " JOIN runs ra ON ra.run_id = a.run_id JOIN runs rb ON rb.run_id = b.run_id"
+        " WHERE a.status = 'confirmed' AND b.status = 'confirmed'"
+    ).fetchall()
+    pairs = [sorted(((row[1:3], row[0]), (row[4:6], row[3])), reverse=True) for row in links]
+    repeats: set[str] = set()
+    for (_, newer), (_, older) in sorted(pairs, reverse=True):
+        if newer not in repeats:
+            repeats.add(older)
+    return frozenset(repeats)

@@ -161,8 +161,8 @@ class Store:
         with self._database.reading() as cursor:
             return queries.counters(cursor, run_id, analyst)
 
-    def confirmed_repeats(self) -> int:
-        """Confirmed candidates whose place is confirmed in a run taken in later as well."""
+    def confirmed_repeats(self) -> frozenset[str]:
+        """Ids of confirmed candidates whose place is confirmed in a newer run as well (finished later)."""
         with self._database.reading() as cursor:
             return queries.confirmed_repeats(cursor)
 

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from minedisc_core import service
 from minedisc_core.domain import Reason, RegisterStatus, Status
 from minedisc_core.errors import StoreOwned
+from minedisc_core.exports import Exported
 from minedisc_core.review import new_verdict
 from minedisc_core.settings import Settings
 from minedisc_core.store import Store
@@ -61,6 +62,17 @@ def test_an_export_counts_what_it_will_hold(decided: Settings, open_page: Opener
     assert metrics(app)["Candidates in the file"] == "23"
     assert metrics(app)["Not checked"] == "23"
     assert "no proof" in texts(app)
+
+
+def test_repeats_that_an_export_leaves_out_are_told(
+    decided: Settings, open_page: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = shared.store().candidates()[:1]
+    monkeypatch.setattr("minedisc_core.exports.exported", lambda *_: Exported(found, 2))
+    app = open_page("exports.py")
+    assert not app.exception
+    assert metrics(app)["Candidates in the file"] == "1"
+    assert "2 repeats from older runs left out" in texts(app)
 
 
 def test_registers_are_listed_with_their_problems_and_can_be_retired(

@@ -5,6 +5,7 @@ import dataclasses
 import warnings
 import zipfile
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -22,10 +23,10 @@ from shapely import box
 from minedisc_core.bench.made_up import made_up_matches, made_up_sites, made_up_summary
 from minedisc_core.domain import Impact, LandMatch, NearestDam, Reason, RegisterStatus, Status, TitleMatch
 from minedisc_core.errors import StoreError, UsageError
-from minedisc_core.exports import CAUTION, COLUMNS, FORMATS, export
+from minedisc_core.exports import CAUTION, COLUMNS, FORMATS, export, exported
 from minedisc_core.exports.table import safe_cell
 from minedisc_core.review import new_verdict
-from minedisc_core.store import Store
+from minedisc_core.store import CandidateFilter, Store
 
 RUN = "20260101-000000-aaaa"
 NASTY = 'Mina "São João" & Filhos <Ltda> d\'Água; a,b'
@@ -311,3 +312,86 @@ def test_an_unknown_format_or_run_is_named(store: Store, tmp_path: Path) -> None
         export(store, tmp_path / "x.shp", "shp")
     with pytest.raises(StoreError, match="was not taken in"):
         export(store, tmp_path / "x.csv", "csv", run_id="nothing")
+
+
+def take_in_boxes(store: Store, run_id: str, day: int, boxes: list[shapely.Polygon], confirm: bool = True) -> None:
+    """A run that finished on that day of January, one site per box, each confirmed and in no register."""
+    sites = made_up_sites(len(boxes), run_id=run_id)
+    sites = [dataclasses.replace(site, polygon=part) for site, part in zip(sites, boxes, strict=True)]
+    matches = [dataclasses.replace(m, status=RegisterStatus.NOTHING_FOUND) for m in made_up_matches(len(boxes))]
+    summary = dataclasses.replace(made_up_summary(len(boxes), run_id), finished_at_utc=datetime(2026, 1, day))
+    store.take_in(summary, Path(run_id), sites, matches)
+    if confirm:
+        store.record([new_verdict(site.site_id, Status.CONFIRMED) for site in sites])
+
+
+def exported_ids(store: Store, run_id: str | None = None) -> list[str]:
+    return sorted(candidate.candidate_id for candidate in exported(store, run_id=run_id).candidates)
+
+
+PLACE, ELSEWHERE = box(-44, -20, -43.99, -19.99), box(-43, -20, -42.99, -19.99)
+R1, R2, R3 = "20260101-000000-aaaa", "20260102-000000-bbbb", "20260103-000000-cccc"
+
+
+def test_a_place_of_three_runs_is_exported_once_by_its_newest_run(tmp_path: Path) -> None:
+    with Store.in_memory() as store:
+        take_in_boxes(store, R1, 1, [PLACE, ELSEWHERE])
+        take_in_boxes(store, R2, 2, [PLACE], confirm=False)
+        take_in_boxes(store, R3, 3, [PLACE], confirm=False)
+        result = export(store, tmp_path / "out.csv", "csv")
+        ids = [row["candidate_id"] for row in read_csv(result.path)]
+        assert sorted(row[:20] for row in ids) == [R1, R3]
+        assert (result.rows, result.repeats_left_out, result.by_register_status) == (2, 2, {"nothing_found": 2})
+        every = export(store, tmp_path / "all.csv", "csv", include_all=True)
+        assert (every.rows, every.repeats_left_out) == (4, 0)
+        for run_id, rows in ((R1, 2), (R2, 1), (R3, 1)):
+            one = export(store, tmp_path / "one.csv", "csv", run_id=run_id)
+            assert (one.rows, one.repeats_left_out) == (rows, 0)
+
+
+def test_an_older_run_that_is_taken_in_later_does_not_stand_for_the_place() -> None:
+    with Store.in_memory() as store:
+        take_in_boxes(store, R3, 3, [PLACE])
+        take_in_boxes(store, R1, 1, [PLACE])
+        assert [name[:20] for name in exported_ids(store)] == [R3]
+
+
+@pytest.mark.parametrize("status", [Status.REJECTED, Status.UNSURE])
+def test_a_place_whose_newest_candidate_is_not_confirmed_stays(status: Status) -> None:
+    with Store.in_memory() as store:
+        take_in_boxes(store, R1, 1, [PLACE])
+        take_in_boxes(store, R2, 2, [PLACE], confirm=False)
+        newest = store.candidate_ids(CandidateFilter(run_id=R2))[0]
+        store.record([new_verdict(newest, status, reason=Reason.BURN if status is Status.REJECTED else None)])
+        assert [name[:20] for name in exported_ids(store)] == [R1]
+
+
+def test_a_place_is_not_lost_between_two_others_that_it_does_not_touch() -> None:
+    left, right = box(-44, -20, -43.99, -19.99), box(-43.98, -20, -43.97, -19.99)
+    both = box(-44, -20, -43.97, -19.99)
+    with Store.in_memory() as store:
+        take_in_boxes(store, R1, 1, [left])
+        take_in_boxes(store, R2, 2, [both])
+        take_in_boxes(store, R3, 3, [right])
+        assert [name[:20] for name in exported_ids(store)] == [R1, R3]
+
+
+rows_of_boxes = st.lists(st.tuples(st.integers(0, 5), st.integers(1, 4)), min_size=1, max_size=3, unique=True)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.permutations([1, 2, 3]), st.tuples(rows_of_boxes, rows_of_boxes, rows_of_boxes))
+def test_what_is_left_out_always_overlaps_something_newer_that_stays(
+    days: list[int], runs: tuple[list[tuple[int, int]], ...]
+) -> None:
+    with Store.in_memory() as store:
+        for day, parts in zip(days, runs, strict=True):
+            boxes = [box(-44 + x / 100, -20, -44 + (x + w) / 100, -19.99) for x, w in parts]
+            take_in_boxes(store, f"2026010{day}-000000-aaaa", day, boxes)
+        kept, every = exported(store), exported(store, include_all=True)
+        names = {candidate.candidate_id for candidate in kept.candidates}
+        left_out = [candidate for candidate in every.candidates if candidate.candidate_id not in names]
+        assert len(left_out) == kept.repeats_left_out
+        for candidate in left_out:
+            newer = [other for other in kept.candidates if other.run_id > candidate.run_id]
+            assert any(other.site.polygon.intersection(candidate.site.polygon).area > 0 for other in newer)

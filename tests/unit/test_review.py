@@ -77,16 +77,20 @@ def test_the_tally_counts_what_was_seen_found_and_stands_nowhere() -> None:
     assert tally.by_register_status["registered"] == 1
 
 
-def test_the_tally_names_places_confirmed_in_two_runs() -> None:
-    sites = made_up_sites(3, run_id=RUN)
-    later = "20260202-000000-bbbb"
-    again = [dataclasses.replace(s, site_id=f"{later}-{n}") for n, s in enumerate(sites)]
+def test_a_place_confirmed_in_three_runs_counts_once() -> None:
+    runs = [RUN, "20260202-000000-bbbb", "20260303-000000-cccc"]
+    matches = [dataclasses.replace(m, status=RegisterStatus.NOTHING_FOUND) for m in made_up_matches(3)]
     with Store.in_memory() as store:
-        store.take_in(made_up_summary(3, RUN), Path("x"), sites, made_up_matches(3))
-        store.record([new_verdict(site.site_id, Status.CONFIRMED) for site in sites[:2]])
-        store.take_in(made_up_summary(3, later), Path("y"), again, made_up_matches(3))
-        both, one = summary(store), summary(store, later)
-    assert (both.confirmed, both.repeats, both.km2_seen) == (4, 2, 320_000)
+        for run_id in runs:
+            sites = made_up_sites(3, run_id=run_id)
+            store.take_in(made_up_summary(3, run_id), Path(run_id), sites, matches)
+            if run_id == RUN:
+                store.record([new_verdict(site.site_id, Status.CONFIRMED) for site in sites[:2]])
+        every, one = summary(store), summary(store, runs[-1])
+    assert (every.confirmed, every.unregistered, every.repeats, every.sites) == (2, 2, 4, 9)
+    assert sum(row.confirmed for row in every.by_impact) == 2
+    assert every.by_register_status == {"nothing_found": 2}
+    assert every.km2_seen == 480_000
     assert (one.confirmed, one.repeats, one.runs) == (2, 0, 1)
 
 
