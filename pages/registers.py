@@ -116,7 +116,8 @@ def load() -> None:
             coverage=coverage,
         )
     rows, changed = done["snapshot"]["rows"], words.count(len(done["changes"]), "status", "statuses")
-    frame.say(f"{words.count(rows, 'row')} loaded, {len(done['problems'])} with a problem; {changed} changed.")
+    beside = "".join(f" {boundary.plain(other['notice'])}." for other in done["also_in_force"])
+    frame.say(f"{words.count(rows, 'row')} loaded, {len(done['problems'])} with a problem; {changed} changed.{beside}")
     st.rerun()
 
 

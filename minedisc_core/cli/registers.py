@@ -48,6 +48,8 @@ def _print_added(added: dict[str, Any]) -> None:
     snapshot = added["snapshot"]
     print(f"{snapshot['snapshot_id']}: {snapshot['rows']} rows of {clean(snapshot['name'])}, as of {snapshot['as_of']}")
     print(f"covers: {snapshot['coverage']}")
+    for other in added["also_in_force"]:
+        print(f"{clean(other['notice'])}: minedisc registers retire {other['snapshot_id']}")
     for problem in added["problems"][:PROBLEMS_SHOWN]:
         print(f"  line {problem['line']}{' left out' if problem['left_out'] else ''}: {clean(problem['reason'])}")
     if len(added["problems"]) > PROBLEMS_SHOWN:

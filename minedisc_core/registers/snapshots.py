@@ -11,7 +11,7 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ _HASH_DIGITS = 16
 _ID = re.compile(r"[a-z]+-[0-9a-f]{16}")
 _CHUNK = 1 << 20
 _SIDECARS = (".shp", ".shx", ".dbf", ".prj", ".cpg")
+_ONE_SOURCE = (RegisterKind.SIGBM, RegisterKind.SIGMINE)
 _LOAD_AGAIN = "delete that file and load the register again"
 
 
@@ -109,6 +110,28 @@ def retire_snapshot(settings: Settings, snapshot_id: str) -> Snapshot:
     return retired
 
 
+def still_beside(loaded: Snapshot, before: Sequence[Snapshot]) -> list[Snapshot]:
+    """Snapshots that a load may have been meant to replace: they stay in force, and both are matched.
+
+    Args:
+        loaded: what `add_snapshot` gave.
+        before: what was in force before it.
+
+    Of dam and title registers all others of the kind; of other kinds, which have many files, those of the same
+    file name. None if the same content was in force already: nothing new came in.
+    """
+    if any(snapshot.snapshot_id == loaded.snapshot_id for snapshot in before):
+        return []
+    same_kind = [snapshot for snapshot in before if snapshot.kind is loaded.kind]
+    return [snapshot for snapshot in same_kind if loaded.kind in _ONE_SOURCE or snapshot.name == loaded.name]
+
+
+def beside_notice(other: Snapshot) -> str:
+    """What to tell of a snapshot that `still_beside` gave."""
+    which = f"{other.kind} {other.as_of.isoformat()} ({other.name})"
+    return f"{which} is still in force beside it: retire it if the new file replaces it"
+
+
 def get_snapshot(settings: Settings, snapshot_id: str) -> Snapshot:
     """One snapshot, retired or not.
 
@@ -135,8 +158,7 @@ def problems(settings: Settings, snapshot_id: str) -> tuple[RowProblem, ...]:
 
 def label(snapshot: Snapshot) -> str:
     """`sigmine 2026-10-30`; with the file's name where one kind has many files."""
-    one_source = snapshot.kind in (RegisterKind.SIGBM, RegisterKind.SIGMINE)
-    return f"{snapshot.kind}{'' if one_source else f' {snapshot.name}'} {snapshot.as_of.isoformat()}"
+    return f"{snapshot.kind}{'' if snapshot.kind in _ONE_SOURCE else f' {snapshot.name}'} {snapshot.as_of.isoformat()}"
 
 
 def read_coverage(settings: Settings, snapshot_id: str) -> StatedCoverage:

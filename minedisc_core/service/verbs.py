@@ -178,6 +178,9 @@ def registers_add(
 ) -> dict[str, Any]:
     """Load a register file as a dated snapshot and match every candidate again.
 
+    `also_in_force` lists the snapshots that the file may have been meant to replace, each with a `notice`: loading
+    takes nothing out of force.
+
     Args:
         store: the store.
         settings: names the home.
@@ -191,11 +194,18 @@ def registers_add(
         RegisterError: the file cannot be read or holds nothing usable.
     """
     polygon: BaseGeometry | None = shape(coverage_polygon) if coverage_polygon else None
+    before = snapshots.list_snapshots(settings)
     snapshot, table = snapshots.add_snapshot(
         settings, _word(RegisterKind, kind), Path(path), as_of=_day(as_of), coverage=coverage, coverage_polygon=polygon
     )
     changes = rematch(store, settings, f"{snapshot.kind} {snapshot.name} loaded")
-    return {"snapshot": plain(snapshot), "problems": plain(table.problems), "changes": changes}
+    beside = snapshots.still_beside(snapshot, before)
+    return {
+        "snapshot": plain(snapshot),
+        "problems": plain(table.problems),
+        "changes": changes,
+        "also_in_force": [plain(other) | {"notice": snapshots.beside_notice(other)} for other in beside],
+    }
 
 
 def registers_list(_store: Store | None, settings: Settings, include_retired: bool = False) -> list[dict[str, Any]]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.testing.v1 import AppTest
 
 from minedisc_core import service
@@ -88,6 +90,25 @@ def test_registers_are_listed_with_their_problems_and_can_be_retired(
     next(button for button in app.button if button.label == "Retire").click().run()
     assert not app.exception
     assert "No register is loaded" in texts(app)
+
+
+class Upload(io.BytesIO):
+    """A file as the browser sends it."""
+
+    name, size = "new_*.csv", len(DAMS)
+
+
+def test_a_load_says_which_older_register_is_still_in_force(
+    decided: Settings, open_page: Opener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "old_*.csv"
+    path.write_text(DAMS + "Outra;-19,9;-44;MG\n", "utf-8")
+    service.VERBS["registers_add"](shared.store(), decided, "sigbm", str(path), as_of="2025-01-02")
+    monkeypatch.setattr(DeltaGenerator, "file_uploader", lambda *_, **__: Upload(DAMS.encode()))
+    app = open_page("registers.py")
+    app.button(key="register_load").click().run()
+    assert not app.exception
+    assert "sigbm 2025-01-02 (old\\_\\*.csv) is still in force beside it" in app.toast[0].value
 
 
 def test_a_status_that_changed_is_listed(decided: Settings, open_page: Opener, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from minedisc_core import cli, service
 from minedisc_core.domain import RegisterKind
 from minedisc_core.errors import RegisterError, UsageError
 from minedisc_core.registers import snapshots
@@ -27,6 +28,7 @@ from minedisc_core.registers.snapshots import (
     retire_snapshot,
 )
 from minedisc_core.settings import Settings, load_settings
+from minedisc_core.store import Store
 
 AREA = shapely.box(-44.1, -20.3, -43.1, -19.3)
 
@@ -93,6 +95,54 @@ def test_newer_content_stands_beside_the_older_until_that_is_retired(tmp_path: P
     back, _ = add_snapshot(settings, RegisterKind.SIGBM, dams(tmp_path / "e.csv", "A;MG;-20;-43"))
     assert back.active
     assert len(list_snapshots(settings)) == 2
+
+
+def load(store: Store, settings: Settings, kind: str, path: Path, as_of: str = "2025-01-02") -> list[tuple[str, str]]:
+    """File and notice of what the answer says is also in force."""
+    added = service.registers_add(store, settings, kind, str(path), as_of=as_of)
+    return [(other["name"], other["notice"]) for other in added["also_in_force"]]
+
+
+def test_a_newer_dam_register_says_that_the_older_stays_in_force(tmp_path: Path, settings: Settings) -> None:
+    old, new = dams(tmp_path / "old.csv", "A;MG;-20;-43"), dams(tmp_path / "new.csv", "B;MG;-20;-43")
+    sentence = "sigbm 2025-01-02 (old.csv) is still in force beside it: retire it if the new file replaces it"
+    with Store.in_memory() as store:
+        assert load(store, settings, "sigbm", old) == []
+        assert load(store, settings, "points", dams(tmp_path / "p.csv", "A;MG;-20;-43")) == []
+        assert load(store, settings, "sigbm", new, "2026-01-02") == [("old.csv", sentence)]
+        first = next(snapshot for snapshot in list_snapshots(settings) if snapshot.name == "old.csv")
+        service.registers_retire(store, settings, first.snapshot_id)
+        assert load(store, settings, "sigbm", dams(tmp_path / "c.csv", "C;MG;-20;-43"))[0][0] == "new.csv"
+        assert {name for name, _ in load(store, settings, "sigbm", old)} == {"new.csv", "c.csv"}
+
+
+def test_a_file_that_is_in_force_already_replaces_nothing(tmp_path: Path, settings: Settings) -> None:
+    with Store.in_memory() as store:
+        load(store, settings, "sigbm", dams(tmp_path / "a.csv", "A;MG;-20;-43"))
+        assert load(store, settings, "sigbm", dams(tmp_path / "copy.csv", "A;MG;-20;-43")) == []
+        load(store, settings, "sigbm", dams(tmp_path / "b.csv", "B;MG;-20;-43"))
+        assert load(store, settings, "sigbm", tmp_path / "a.csv") == []
+
+
+def test_of_kinds_with_many_files_only_one_of_the_same_name_is_told(tmp_path: Path, settings: Settings) -> None:
+    with Store.in_memory() as store:
+        assert load(store, settings, "points", dams(tmp_path / "mine.csv", "A;MG;-20;-43")) == []
+        assert load(store, settings, "points", dams(tmp_path / "other.csv", "B;MG;-20;-43")) == []
+        found = load(store, settings, "points", dams(tmp_path / "mine.csv", "C;MG;-20;-43"))
+    assert [name for name, _ in found] == ["mine.csv"]
+
+
+def test_the_command_line_names_the_older_snapshot_and_how_to_retire_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add = ["registers", "add", "sigbm", "--home", str(tmp_path / "home")]
+    old, new = dams(tmp_path / "old.csv", "A;MG;-20;-43"), dams(tmp_path / "new.csv", "B;MG;-20;-43")
+    assert cli.main([*add, str(old), "--as-of", "2025-01-02"]) == cli.DONE
+    assert "still in force" not in capsys.readouterr().out
+    assert cli.main([*add, str(new)]) == cli.DONE
+    first = list_snapshots(load_settings({}, tmp_path / "home"))[1]
+    told = "sigbm 2025-01-02 (old.csv) is still in force beside it: retire it if the new file replaces it: "
+    assert f"{told}minedisc registers retire {first.snapshot_id}\n" in capsys.readouterr().out
 
 
 def test_the_registers_in_force_follow_every_change(tmp_path: Path, settings: Settings) -> None:
