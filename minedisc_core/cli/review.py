@@ -194,3 +194,5 @@ def export(
     print(f"{written['path']}: {written['rows']} candidates")
     for word, count in written["by_register_status"].items():
         print(f"  {word}: {count}")
+    if written["repeats_left_out"]:
+        print(f"  repeats of these places in older runs, left out: {written['repeats_left_out']}")
