@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages import addresses
+from pages import addresses, words
 from pages.layers import harmless
 from pages.pictures import KINDS, Box, Picture
 
@@ -52,7 +52,7 @@ def base(pictures: Sequence[Picture], basemap: str | None = None, bounds: Box | 
         _add_basemap(made, basemap)
     for picture in pictures[:PICTURES_MAX]:
         _add_tiles(made, picture, alone=len(pictures) == 1, shown=not basemap)
-        _add_scores(made, picture, alone=len(pictures) == 1)
+        _add_overlays(made, picture, alone=len(pictures) == 1)
     return made
 
 
@@ -98,22 +98,30 @@ def _add_tiles(made: Any, picture: Picture, alone: bool, shown: bool) -> None:
         ).add_to(made)
 
 
-def _add_scores(made: Any, picture: Picture, alone: bool) -> None:
+def _add_overlays(made: Any, picture: Picture, alone: bool) -> None:
+    """The scores, off at first, and what was not seen, always on at first; nothing where all was seen."""
+    whose = "" if alone else f": {harmless(picture.label)}"
+    scores = addresses.signed_address(f"scores/{picture.name}", f"tiles:{picture.name}")
+    if picture.score_bounds:
+        _overlay(f"Scores{whose}", scores, picture.score_bounds, opacity=0.7, show=False).add_to(made)
+    if picture.score_bounds and picture.not_seen:
+        _overlay(f"{words.NOT_SEEN}{whose}", picture.not_seen, picture.score_bounds, opacity=1, show=True).add_to(made)
+
+
+def _overlay(name: str, address: str, bounds: Box, opacity: float, show: bool) -> Any:
     import folium
 
-    if picture.score_bounds is None:
-        return
-    west, south, east, north = picture.score_bounds
+    west, south, east, north = bounds
     overlay = folium.raster_layers.ImageOverlay(
         image="data:,",  # folium would open a local address as a file
         bounds=[[south, west], [north, east]],
-        name="Scores" if alone else f"Scores: {harmless(picture.label)}",
-        opacity=0.7,
-        show=False,
+        name=name,
+        opacity=opacity,
+        show=show,
         pixelated=True,
     )
-    overlay.url = addresses.signed_address(f"scores/{picture.name}", f"tiles:{picture.name}")
-    overlay.add_to(made)
+    overlay.url = address
+    return overlay
 
 
 def _add_basemap(made: Any, basemap: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from dataclasses import dataclass
 
 from pages import shared
@@ -25,6 +26,8 @@ class Picture:
     credit: str
     score_bounds: Box | None
     """Where the run's scores lie; None if it has none."""
+    not_seen: str = ""
+    """Data URL of a picture, where the scores lie, of the cells asked for but not seen; empty if all were seen."""
 
     @property
     def centre(self) -> tuple[float, float]:
@@ -34,12 +37,16 @@ class Picture:
 
 
 def picture(name: str, label: str, credit: str) -> Picture | None:
-    """The picture of a run or preview; None where its pyramids are missing."""
+    """The picture of a run or preview; None where there are neither pyramids nor scores."""
     readers = {kind: reader for kind in KINDS if (reader := shared.tile_reader(name, kind))}
-    if not readers:
-        return None
-    first = next(iter(readers.values()))
     overlay = shared.score_overlay(name)
-    return Picture(
-        name, label, first.bounds, first.max_zoom, tuple(readers), credit, overlay.bounds if overlay else None
-    )
+    veil = _data_url(overlay.not_seen_png) if overlay and overlay.not_seen_png else ""
+    score_bounds = overlay.bounds if overlay else None
+    if not readers:
+        return Picture(name, label, score_bounds, 0, (), credit, score_bounds, veil) if score_bounds else None
+    first = next(iter(readers.values()))
+    return Picture(name, label, first.bounds, first.max_zoom, tuple(readers), credit, score_bounds, veil)
+
+
+def _data_url(png: bytes) -> str:
+    return f"data:image/png;base64,{b64encode(png).decode()}"

@@ -42,6 +42,8 @@ def legend(run_id: str | None) -> None:
     """What the colours mean, and whether the scores are worth anything."""
     marks = [(words.IMPACT_COLOUR[impact], words.IMPACT[impact]) for impact in Impact]
     marks += [(DAM_COLOUR, "Registered dam or mine"), (TITLE_COLOUR, "Mining title"), (LAND_COLOUR, "Protected land")]
+    if any(picture.not_seen for picture in mosaics_of(run_id)):
+        marks.append((words.NOT_SEEN_COLOUR, words.NOT_SEEN))
     dots = "".join(f'<span><i style="background:{colour}"></i>{label}</span>' for colour, label in marks)
     note = "<span>Demonstration model: its scores say nothing about real places.</span>"
     st.html(f'<div class="md-legend">{dots}{note if _is_demonstration(run_id) else ""}</div>')

@@ -27,6 +27,10 @@ IMPACT_COLOUR = {
     Impact.NO_ORE: "#c4c7cc",
 }
 
+NOT_SEEN = "Not seen (no data)"
+NOT_SEEN_COLOUR = "rgba(70, 74, 82, 0.69)"
+"""As on the map: over a light ground."""
+
 REGISTER_STATUS = {
     RegisterStatus.REGISTERED: "Registered",
     RegisterStatus.TITLE_WITHOUT_EXTRACTION_RIGHT: "Title without extraction right",
