@@ -105,7 +105,7 @@ def test_errors_and_exit_codes_are_the_same_with_the_owner_up_and_down(
     first = minedisc.json("candidates")[0]["candidate_id"]
     calls = [
         ("verdict", "nobody-0001", "confirmed"),
-        ("verdict", first, "rejected"),
+        ("verdict", first, "rejected", "--reason", "boredom"),
         ("verdict", first, "perhaps"),
         ("take-in", str(settings.home)),
         ("candidates", "--status", "done"),
