@@ -179,6 +179,9 @@ class Panel {
     this.outlined = localStorage.getItem("minedisc.outline") !== "off";
     this.onKey = (e) => this.key(e);
     document.addEventListener("keydown", this.onKey, true);
+    // A press outside the panel may lead to another page: a rerun of this panel that arrives after it would blank it.
+    this.onPress = (e) => { if (!this.root.contains(e.target)) clearTimeout(this.saying); };
+    document.addEventListener("pointerdown", this.onPress, true);
     this.map = new MapView(this.onKey, (id) => this.take(() => this.goToId(id)));
   }
 
@@ -549,6 +552,7 @@ class Panel {
 
   close() {
     document.removeEventListener("keydown", this.onKey, true);
+    document.removeEventListener("pointerdown", this.onPress, true);
     outbox.onAnswer = outbox.onChange = () => {};
     clearTimeout(this.saying);
     this.map.close();
