@@ -190,6 +190,17 @@ def test_a_site_clicked_on_the_map_comes_into_the_panel(page: Page, app: str) ->
     expect(page.locator(PANEL)).not_to_have_attribute("data-candidate", first)
 
 
+def test_leaving_the_review_page_while_it_notes_the_current_candidate_blanks_nothing(page: Page, app: str) -> None:
+    for wait_ms in (1_050, 1_150, 1_200, 1_250):  # the panel notes its candidate 1,200 ms after the last move
+        page.goto(f"{app}/review")
+        page.locator(f"{PANEL}[data-candidate]").wait_for()
+        settle(page)
+        press(page, "n")
+        page.wait_for_timeout(wait_ms)
+        page.get_by_role("link", name="Exports").click()
+        expect(page.get_by_text("What people confirmed and the registers do not know")).to_be_visible()
+
+
 def test_no_page_shows_a_traceback(page: Page, app: str) -> None:
     for path, sentence in (
         ("", "Area to scan"),
