@@ -17,7 +17,7 @@ import streamlit as st
 from minedisc_core import owner
 from minedisc_core.errors import MinediscError
 from minedisc_core.log import open_log
-from pages import addresses, boundary, routes, shared
+from pages import addresses, boundary, listening, routes, shared
 
 LOG = logging.getLogger("minedisc.app")
 MAIN = Path(__file__).parent / "pages" / "main.py"
@@ -29,6 +29,7 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     house = shared.house()
     open_log(house.settings)
     port, base = int(st.get_option("server.port")), addresses.prefix()
+    LOG.debug("listening sockets that send at once: %d", listening.send_at_once(port))
     house.on_open = lambda: owner.announce(house.settings, port, base)
     try:
         LOG.info("database open: %s", house.store is not None)

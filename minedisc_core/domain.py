@@ -9,8 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from shapely.geometry.base import BaseGeometry
+if TYPE_CHECKING:  # only a word here: the command line starts without loading shapely
+    from shapely.geometry.base import BaseGeometry
 
 
 class ProductLevel(StrEnum):
@@ -71,6 +73,7 @@ class RegisterKind(StrEnum):
     LANDS = "lands"
     POINTS = "points"
     POLYGONS = "polygons"
+    RIVERS = "rivers"
 
 
 class RegisterStatus(StrEnum):
@@ -140,6 +143,18 @@ class NearestDam:
 
 
 @dataclass(frozen=True)
+class NearestRiver:
+    """The nearest river of a loaded river register, within 5 km. It never changes the register status."""
+
+    name: str
+    """As the register has it; empty where it names none."""
+    distance_m: float
+    """Geodesic, from the site's polygon (0 where they meet) to the line or polygon."""
+    register: str
+    """Name of the snapshot it comes from."""
+
+
+@dataclass(frozen=True)
 class TitleMatch:
     """A mining title (SIGMINE process) that meets the site."""
 
@@ -177,6 +192,8 @@ class RegisterMatch:
     """Registers that would be needed for `nothing_found` and are not loaded here."""
     registers_as_of: str
     """`sigbm 2026-11-02; sigmine 2026-10-30`: the snapshots that were asked, with their dates."""
+    nearest_river: NearestRiver | None = None
+    """None: no river register is loaded, or none of its rivers is within 5 km."""
 
 
 @dataclass(frozen=True)
@@ -223,6 +240,12 @@ class Candidate:
     imagery_start: date | None = None
     imagery_end: date | None = None
     threshold: float = 0.0
+    footprint: BaseGeometry | None = None
+    """Outline that a person drew (Polygon or MultiPolygon, EPSG:4326)."""
+    area_drawn_ha: float | None = None
+    """Geodesic area of the footprint; the machine's stays `site.area_cells_ha`."""
+    seen: bool = False
+    """Whether anybody has looked at it; says nothing of a verdict."""
 
     @property
     def impact(self) -> Impact:
@@ -248,6 +271,22 @@ class VerdictEvent:
     moved_lon: float | None = None
     moved_lat: float | None = None
     undoes: str | None = None
+    footprint: BaseGeometry | None = None
+    """Outline that the person drew (Polygon or MultiPolygon, EPSG:4326)."""
+    batch_id: str | None = None
+    """Shared by verdicts, or undos, that were given with one gesture: one undo takes all of them back."""
+
+
+@dataclass(frozen=True)
+class PriorityWeights:
+    """Weight of each term of a candidate's priority; the terms are 0..1 (`review.priority`)."""
+
+    register_status: float = 3.0
+    land: float = 2.0
+    impact: float = 2.0
+    score: float = 2.0
+    area: float = 1.0
+    nearness: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ scores.tif           float32, one 270 m pixel per cell, no data = not seen
 candidates.parquet   the sites, GeoParquet in EPSG:4326
 result.json          the run's summary, written last: with it the run is finished
 true_colour.tif, swir.tif    8-bit map-tile pyramids of the mosaic
-chips/<site_id>_<kind>.webp  small pictures of each site
+chips/<site_id>_<kind>.webp  small pictures of each site; `_own.webp`: in a stretch of its own
+pairs/<run_id>/              the same of the mosaics of other runs, with other dates
 """
 
 from __future__ import annotations

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
+from minedisc_core.domain import PriorityWeights
 from minedisc_core.errors import UsageError
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -33,6 +35,8 @@ class Settings:
     """Largest sum of a zip's expanded entries (MINEDISC_ZIP_MAX_EXPANDED_MB)."""
     threads: int = os.cpu_count() or 1
     """Threads a scan may use (MINEDISC_THREADS)."""
+    priority_weights: PriorityWeights = field(default_factory=PriorityWeights)
+    """Weights of the order by priority (MINEDISC_PRIORITY, `land=2,score=1`; what is left out keeps its default)."""
 
     @property
     def database(self) -> Path:
@@ -81,7 +85,7 @@ def load_settings(environment: Mapping[str, str] = os.environ, home: Path | None
     """Read MINEDISC_* once; `home` (from --home) wins over MINEDISC_HOME.
 
     Raises:
-        UsageError: a number is not a positive whole number.
+        UsageError: a number is not a positive whole number, or a weight is none.
     """
     chosen = home or Path(environment.get("MINEDISC_HOME") or PROJECT_ROOT / "data")
     return Settings(
@@ -90,6 +94,7 @@ def load_settings(environment: Mapping[str, str] = os.environ, home: Path | None
         zip_max_entries=_positive(environment, "MINEDISC_ZIP_MAX_ENTRIES", Settings.zip_max_entries),
         zip_max_expanded_mb=_positive(environment, "MINEDISC_ZIP_MAX_EXPANDED_MB", Settings.zip_max_expanded_mb),
         threads=_positive(environment, "MINEDISC_THREADS", Settings.threads),
+        priority_weights=_weights(environment.get("MINEDISC_PRIORITY", "")),
     )
 
 
@@ -100,3 +105,27 @@ def _positive(environment: Mapping[str, str], name: str, default: int) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise UsageError(f"{name} is {text!r}", "a whole number of at least 1", f"unset {name} or correct it")
     return int(text)
+
+
+def _weights(text: str) -> PriorityWeights:
+    """Weights as `name=number` with commas between; a name that is left out keeps its default."""
+    given: dict[str, float] = {}
+    for part in filter(None, (piece.strip() for piece in text.split(","))):
+        name, _, number = (piece.strip() for piece in part.partition("="))
+        given[name] = _weight(number)
+    names = [each.name for each in fields(PriorityWeights)]
+    unknown = [name for name in given if name not in names]
+    if unknown or not all(math.isfinite(weight) and weight >= 0 for weight in given.values()):
+        raise UsageError(
+            f"MINEDISC_PRIORITY is {text!r}",
+            f"name=number with commas between, of {', '.join(names)}, no number below 0",
+            "unset MINEDISC_PRIORITY or correct it",
+        )
+    return PriorityWeights(**given)
+
+
+def _weight(number: str) -> float:
+    try:
+        return float(number)
+    except ValueError:
+        return math.nan

@@ -17,6 +17,7 @@ from pages import boundary, layers, maps, shared
 from pages.mosaics import Chosen
 from pages.pictures import Picture
 from pages.shared import SessionKeys
+from pages.texts import Labels, t
 
 MAP_KEY, KIND_KEY, FILE_KEY = "scan_map", "scan_area_kind", "scan_area_file"
 FORMATS = ["geojson", "json", "kml", "kmz", "zip", "gpkg"]
@@ -31,19 +32,24 @@ class Kind(StrEnum):
     FILE = "From a file"
 
 
+KINDS = Labels({Kind.WHOLE: "Whole mosaic", Kind.DRAWN: "Drawn", Kind.FILE: "From a file"})
+"""The values stand in saved files, so they stay as they are; these are shown."""
+
+
 def choose(chosen: Chosen) -> dict[str, Any] | None:
     """The widgets; the area as a GeoJSON geometry in EPSG:4326, None for the whole mosaic."""
     _remember(chosen)
-    kind = st.segmented_control("Area to scan", list(Kind), key=KIND_KEY, required=True)
+    kind = st.segmented_control(t("Area to scan"), list(Kind), format_func=KINDS.get, key=KIND_KEY, required=True)
     if kind == Kind.FILE:
         st.file_uploader(
-            "GeoJSON, KML, GeoPackage or zipped shapefile", FORMATS, key=FILE_KEY, on_change=_take_file, args=(chosen,)
-        )
+            t("GeoJSON, KML, GeoPackage or zipped shapefile"), FORMATS, key=FILE_KEY, on_change=_take_file,
+            args=(chosen,),
+        )  # fmt: skip
     area = st.session_state[SessionKeys.AREA]
     if kind == Kind.WHOLE:
         return None
     if kind == Kind.DRAWN and not area["drawn"]:
-        st.caption("Draw a rectangle or a polygon with the tools at the left edge of the map.")
+        st.caption(t("Draw a rectangle or a polygon with the tools at the left edge of the map."))
     return area["drawn"] if kind == Kind.DRAWN else area["file"]
 
 
@@ -55,7 +61,7 @@ def is_waiting(area: dict[str, Any] | None) -> bool:
 def _remember(chosen: Chosen) -> None:
     """Bring back the area of this mosaic that was saved last."""
     if st.session_state.get(SessionKeys.AREA, {}).get("mosaic") == chosen.key:
-        st.session_state.setdefault(KIND_KEY, Kind.WHOLE)
+        st.session_state.setdefault(KIND_KEY, Kind(st.session_state[SessionKeys.AREA]["kind"]))
         return
     path = _path(chosen)
     saved = read_json(path) if path.is_file() else {"kind": Kind.WHOLE, "drawn": None, "file": None}
@@ -104,10 +110,10 @@ def draw_map(chosen: Chosen, picture: Picture | None, area: dict[str, Any] | Non
     outline = chosen.mosaic.grid.footprint
     made = maps.base([picture] if picture else [], basemap, outline.bounds)
     maps.add_drawing(made)
-    groups = [layers.outline_group("Mosaic", outline.__geo_interface__, "#ffd54a")]
+    groups = [layers.outline_group(t("Mosaic"), outline.__geo_interface__, "#ffd54a")]
     live = (st.session_state.get(MAP_KEY) or {}).get("all_drawings")
     if area and not (live and st.session_state.get(KIND_KEY) == Kind.DRAWN):
-        groups.append(layers.outline_group("Area", area))
+        groups.append(layers.outline_group(t("Area"), area))
     st_folium(
         made,
         key=MAP_KEY,

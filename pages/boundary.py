@@ -8,6 +8,7 @@ from uuid import uuid4
 import streamlit as st
 
 from minedisc_core.errors import MinediscError
+from pages.texts import t, translated
 
 LOG = logging.getLogger("minedisc.pages")
 
@@ -23,19 +24,22 @@ def explain(error: Exception | None) -> bool:
     name = uuid4().hex[:8]
     LOG.error("error %s", name, exc_info=error)
     st.error(
-        f"Something went wrong here that minedisc did not foresee. Nothing that was saved is lost. "
-        f"Reload the page; if it happens again, look for **error {name}** in the log file.",
+        t(
+            "Something went wrong here that minedisc did not foresee. Nothing that was saved is lost. "
+            "Reload the page; if it happens again, look for **error {name}** in the log file.",
+            name=name,
+        ),
         icon=":material/error:",
     )
     return True
 
 
 def _show(error: MinediscError) -> None:
-    lines = [f"**{plain(error.found)}**"]
+    lines = [f"**{plain(translated(error.found))}**"]
     if error.expected:
-        lines.append(f"Expected: {plain(error.expected)}")
+        lines.append(t("Expected: {what}", what=plain(translated(error.expected))))
     if error.remedy:
-        lines.append(f"What to do: {plain(error.remedy)}")
+        lines.append(t("What to do: {what}", what=plain(translated(error.remedy))))
     st.error("  \n".join(lines), icon=":material/error:")
 
 

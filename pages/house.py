@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from uuid import uuid4
 
 from minedisc_core import service
 from minedisc_core.domain import RunState
 from minedisc_core.errors import MinediscError
 from minedisc_core.jobs import list_runs
 from minedisc_core.learning.samples import cut_pending
+from minedisc_core.review import Leases
 from minedisc_core.settings import Settings
 from minedisc_core.store import Store
 from pages import names, words
+from pages.cutter import Cutter
+from pages.queue_memory import QueueMemory
 from pages.signing import Signer
+from pages.texts import t, translated
 
 LOG = logging.getLogger("minedisc.pages")
-QUEUES_KEPT = 64
-"""Review queues kept in memory; a browser tab whose queue was dropped gets a new one."""
-CUT_AFTER_S = 3.0
-"""After a verdict: those that follow are cut in the same go."""
 FINISHED = (RunState.COMPLETE, RunState.INCOMPLETE)
 
 
@@ -59,14 +57,17 @@ class House:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.signer = Signer()
-        self.queues: OrderedDict[str, tuple[str, ...]] = OrderedDict()
+        self.queues = QueueMemory()
+        self.leases = Leases()
+        """Who is looking at which candidate."""
         self.refused: dict[str, str] = {}
         """Runs that could not be taken in, with the reason: not tried again by themselves."""
+        self._taken_in: set[str] = set()
         self.on_open: Callable[[], object] = lambda: None
         """Called once the database is open: the server announces itself then."""
         self.preparing = threading.Lock()
         """Held while a picture of a mosaic is made: two tabs must not make the same one."""
-        self._cutter: threading.Timer | None = None
+        self._cutter = Cutter(self._cut)
         self._store: Store | None = None
         self._lock = threading.RLock()
 
@@ -86,8 +87,7 @@ class House:
 
     def close(self) -> None:
         """Close the database."""
-        if self._cutter is not None:
-            self._cutter.cancel()
+        self._cutter.stop()
         with self._lock:
             if self._store is not None:
                 self._store.close()
@@ -95,11 +95,7 @@ class House:
 
     def cut_soon(self) -> None:
         """Cut the pixels of new samples in the background; a verdict never waits for them."""
-        with self._lock:
-            if self._cutter is None or not self._cutter.is_alive():
-                self._cutter = threading.Timer(CUT_AFTER_S, self._cut)
-                self._cutter.daemon = True
-                self._cutter.start()
+        self._cutter.soon()
 
     def _cut(self) -> None:
         with Noted() as noted:
@@ -117,19 +113,17 @@ class House:
 
     def keep_queue(self, candidate_ids: Sequence[str]) -> str:
         """Remember an order of candidates for the review panel; its name."""
-        name = uuid4().hex
-        with self._lock:
-            self.queues[name] = tuple(candidate_ids)
-            while len(self.queues) > QUEUES_KEPT:
-                self.queues.popitem(last=False)
-        return name
+        return self.queues.keep(candidate_ids)
 
     def take_in_finished(self) -> list[str]:
         """Take in the finished runs of HOME/runs that are not in the store yet; a sentence for each."""
         with self._lock:
-            known = {row.run_id for row in self.store.runs()} | set(self.refused)
-            finished = [run for run in list_runs(self.settings) if run.state in FINISHED]
-            return [self._take_in(run.path) for run in finished if run.run_id not in known]
+            finished = {run.run_id: run.path for run in list_runs(self.settings) if run.state in FINISHED}
+            if finished.keys() <= self._taken_in | self.refused.keys():
+                return []  # without asking the database: this is looked up each time a page is drawn
+            self._taken_in = {row.run_id for row in self.store.runs()}
+            known = self._taken_in | self.refused.keys()
+            return [self._take_in(path) for run_id, path in finished.items() if run_id not in known]
 
     def _take_in(self, folder: Path) -> str:
         with Noted() as noted:
@@ -138,4 +132,4 @@ class House:
             return f"{label}: {words.count(taken['new'], 'new candidate')}."
         LOG.warning("run %s was not taken in: %s", folder.name, noted.problem)
         self.refused[folder.name] = noted.problem
-        return f"Run {folder.name} could not be taken in. {noted.problem}"
+        return t("Run {name} could not be taken in. {problem}", name=folder.name, problem=translated(noted.problem))

@@ -1,13 +1,15 @@
-"""What lies above the mosaic on a map: sites, registers, lands, the area asked for."""
+"""The layers of a map: mosaics, scores, sites, registers, lands, the area asked for."""
 
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from minedisc_core.domain import Candidate, Impact, Status
-from pages import words
+from pages import addresses, words
+from pages.pictures import Box, Picture, kind_label
+from pages.texts import t
 
 LAYER_MAX = 2000
 """Most shapes of one layer that a browser draws without effort."""
@@ -19,11 +21,58 @@ def harmless(text: str) -> str:
     return "".join(f"&#{ord(c)};" if c in "`\\{}$" else c for c in escaped)
 
 
+def mosaic_layers(picture: Picture, alone: bool) -> Iterator[Any]:
+    """A mosaic's kinds of picture, the first shown; the scores, off at first; what was not seen, always on at first.
+
+    `mosaic` and `kind` among a layer's options tell the map's script which is which.
+    """
+    import folium
+
+    west, south, east, north = picture.bounds
+    whose = "" if alone else f": {harmless(picture.label)}"
+    for kind in picture.kinds:
+        yield folium.TileLayer(
+            tiles=addresses.signed_address(f"tiles/{picture.name}/{kind}/{{z}}/{{x}}/{{y}}", f"tiles:{picture.name}"),
+            name=f"{kind_label(kind)}{whose}",
+            attr=harmless(picture.credit),
+            overlay=True,
+            show=kind == picture.kinds[0],
+            max_zoom=19,
+            max_native_zoom=picture.max_zoom,
+            bounds=[[south, west], [north, east]],
+            keep_buffer=4,
+            update_when_idle=False,
+            mosaic=picture.name,
+            kind=kind,
+        )
+    if picture.score_bounds:
+        scores = addresses.signed_address(f"scores/{picture.name}", f"tiles:{picture.name}")
+        yield _overlay(f"{t('Scores')}{whose}", scores, picture.score_bounds, opacity=0.7, show=False)
+    if picture.score_bounds and picture.not_seen:
+        yield _overlay(f"{words.not_seen()}{whose}", picture.not_seen, picture.score_bounds, opacity=1, show=True)
+
+
+def _overlay(name: str, address: str, bounds: Box, opacity: float, show: bool) -> Any:
+    import folium
+
+    west, south, east, north = bounds
+    overlay = folium.raster_layers.ImageOverlay(
+        image="data:,",  # folium would open a local address as a file
+        bounds=[[south, west], [north, east]],
+        name=name,
+        opacity=opacity,
+        show=show,
+        pixelated=True,
+    )
+    overlay.url = address
+    return overlay
+
+
 def site_group(candidates: Iterable[Candidate]) -> Any:
     """Sites as one feature group, coloured by impact class; each knows its candidate id."""
     import folium
 
-    group = folium.FeatureGroup(name="Sites")
+    group = folium.FeatureGroup(name=t("Sites"))
     looks: dict[tuple[Impact, Status], list[dict[str, Any]]] = {}
     for candidate in candidates:
         looks.setdefault((candidate.impact, candidate.status), []).append(_site_feature(candidate))
@@ -34,7 +83,8 @@ def site_group(candidates: Iterable[Candidate]) -> Any:
 
 def _site_feature(candidate: Candidate) -> dict[str, Any]:
     site = candidate.site
-    label = f"{words.IMPACT[candidate.impact]} · score {site.score:.2f} · {words.ha(site.area_cells_ha)}"
+    score = t("score {score}", score=f"{site.score:.2f}")
+    label = f"{words.IMPACT[candidate.impact]} · {score} · {words.ha(site.area_cells_ha)}"
     return {
         "type": "Feature",
         "geometry": site.polygon.__geo_interface__,

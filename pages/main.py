@@ -12,25 +12,27 @@ if str(ROOT) not in sys.path:  # Streamlit puts the folder of this script there,
 import streamlit as st  # noqa: E402 - the path comes first
 from streamlit.errors import FragmentHandledException  # noqa: E402 - the path comes first
 
-from pages import boundary, frame  # noqa: E402 - the path comes first
+from pages import boundary, frame, texts  # noqa: E402 - the path comes first
+from pages.texts import t  # noqa: E402 - the path comes first
 
 PAGES = ROOT / "pages"
 
 
 def main() -> None:
     """Draw the frame and run the chosen page."""
+    texts.begin()
     st.set_page_config(page_title="minedisc", page_icon=str(PAGES / "icon.svg"), layout="wide")
     chosen = st.navigation(
         [
-            st.Page(PAGES / "scan.py", title="Scan", icon=":material/travel_explore:", default=True),
-            st.Page(PAGES / "review.py", title="Review", icon=":material/fact_check:"),
-            st.Page(PAGES / "retrain.py", title="Retrain", icon=":material/model_training:"),
-            st.Page(PAGES / "registers.py", title="Registers", icon=":material/list_alt:"),
-            st.Page(PAGES / "exports.py", title="Exports", icon=":material/download:"),
+            st.Page(PAGES / "scan.py", title=t("Scan"), icon=":material/travel_explore:", default=True),
+            st.Page(PAGES / "review.py", title=t("Review"), icon=":material/fact_check:"),
+            st.Page(PAGES / "retrain.py", title=t("Retrain"), icon=":material/model_training:"),
+            st.Page(PAGES / "registers.py", title=t("Registers"), icon=":material/list_alt:"),
+            st.Page(PAGES / "exports.py", title=t("Exports"), icon=":material/download:"),
         ],
         position="top",
     )
-    frame.draw(chosen.title)
+    frame.draw(chosen.url_path)
     try:
         chosen.run()
     except FragmentHandledException:

@@ -1,15 +1,16 @@
-"""The leafmap maps: the mosaic's own map tiles, its scores and, if switched on, another host's map."""
+"""The leafmap maps: mosaics as map tiles and, if switched on, another host's map below them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from pages import addresses, words
-from pages.layers import harmless
-from pages.pictures import KINDS, Box, Picture
+from pages import addresses, layers, map_words
+from pages.pictures import Box, Picture
+from pages.texts import t
 
 BASEMAPS = {
     "Esri World Imagery": (
@@ -28,31 +29,34 @@ BASEMAPS = {
 """Maps of other hosts, used only when switched on: address, host, credit, largest zoom."""
 PICTURES_MAX = 4
 """Mosaics on one map at most."""
+STYLE = (Path(__file__).parent / "panel" / "map.css").read_text("utf-8")
+"""For the map's frame: a document of its own, which the page's styles do not reach."""
 
 
 def base(pictures: Sequence[Picture], basemap: str | None = None, bounds: Box | None = None) -> Any:
-    """A leafmap map of mosaics: one mosaic's kinds are base layers, several mosaics lie above each other."""
+    """A leafmap map of mosaics, each a layer per kind of picture; another host's map lies below them."""
     import leafmap.foliumap as leafmap  # slow the first time: the app imports it in a thread at its start
 
-    centre = pictures[0].centre if pictures else (-15.0, -52.0)
     made = leafmap.Map(
-        center=list(centre),
+        center=list(pictures[0].centre if pictures else (-15.0, -52.0)),
         zoom=11 if pictures else 4,
         tiles=None,
         fullscreen_control=False,
         layers_control=False,
         max_zoom=19,
         font_size="0.75rem",
+        fade_animation=False,  # a tile that fades in flickers when the map jumps to the next candidate
     )
     _use_own_scripts(made)
+    map_words.element().add_to(made)
     if bounds:
         west, south, east, north = bounds
         made.fit_bounds([[south, west], [north, east]])
     if basemap:
         _add_basemap(made, basemap)
     for picture in pictures[:PICTURES_MAX]:
-        _add_tiles(made, picture, alone=len(pictures) == 1, shown=not basemap)
-        _add_overlays(made, picture, alone=len(pictures) == 1)
+        for layer in layers.mosaic_layers(picture, alone=len(pictures) == 1):
+            layer.add_to(made)
     return made
 
 
@@ -70,75 +74,42 @@ def add_drawing(made: Any) -> None:
     shape = {"shapeOptions": {"color": "#ffffff", "weight": 3, "opacity": 1, "fillOpacity": 0.05}}
     none = dict.fromkeys(("polyline", "circle", "marker", "circlemarker"), False)
     tools = Draw(export=False, draw_options={**none, "rectangle": shape, "polygon": shape})
-    tools.default_js = [("draw", addresses.vendored("draw/leaflet.draw.js", tools.default_js[0][1]))]
-    tools.default_css = [("draw", addresses.vendored("draw/leaflet.draw.css", tools.default_css[0][1]))]
+    tools.default_js, tools.default_css = [], []  # every map of the app has them: `_use_own_scripts`
     tools.add_to(made)
 
 
 def _use_own_scripts(made: Any) -> None:
-    """Leaflet from this app instead of a CDN; jquery, bootstrap and icon fonts are not needed."""
-    made.default_js = [("leaflet", addresses.vendored("leaflet/leaflet.js", made.default_js[0][1]))]
-    made.default_css = [("leaflet_css", addresses.vendored("leaflet/leaflet.css", made.default_css[0][1]))]
-
-
-def _add_tiles(made: Any, picture: Picture, alone: bool, shown: bool) -> None:
+    """Leaflet and its drawing tools from this app, not a CDN; jquery, bootstrap and icon fonts are not needed."""
     import folium
+    from folium.plugins import Draw
 
-    west, south, east, north = picture.bounds
-    for kind in picture.kinds if alone else picture.kinds[:1]:
-        folium.TileLayer(
-            tiles=addresses.signed_address(f"tiles/{picture.name}/{kind}/{{z}}/{{x}}/{{y}}", f"tiles:{picture.name}"),
-            name=KINDS[kind] if alone else f"{KINDS[kind]}: {harmless(picture.label)}",
-            attr=harmless(picture.credit),
-            overlay=not alone,
-            show=shown and kind == picture.kinds[0],
-            max_zoom=19,
-            max_native_zoom=picture.max_zoom,
-            bounds=[[south, west], [north, east]],
-        ).add_to(made)
-
-
-def _add_overlays(made: Any, picture: Picture, alone: bool) -> None:
-    """The scores, off at first, and what was not seen, always on at first; nothing where all was seen."""
-    whose = "" if alone else f": {harmless(picture.label)}"
-    scores = addresses.signed_address(f"scores/{picture.name}", f"tiles:{picture.name}")
-    if picture.score_bounds:
-        _overlay(f"Scores{whose}", scores, picture.score_bounds, opacity=0.7, show=False).add_to(made)
-    if picture.score_bounds and picture.not_seen:
-        _overlay(f"{words.NOT_SEEN}{whose}", picture.not_seen, picture.score_bounds, opacity=1, show=True).add_to(made)
-
-
-def _overlay(name: str, address: str, bounds: Box, opacity: float, show: bool) -> Any:
-    import folium
-
-    west, south, east, north = bounds
-    overlay = folium.raster_layers.ImageOverlay(
-        image="data:,",  # folium would open a local address as a file
-        bounds=[[south, west], [north, east]],
-        name=name,
-        opacity=opacity,
-        show=show,
-        pixelated=True,
-    )
-    overlay.url = address
-    return overlay
+    made.default_js = [
+        ("leaflet", addresses.vendored("leaflet/leaflet.js", made.default_js[0][1])),
+        ("draw", addresses.vendored("draw/leaflet.draw.js", Draw.default_js[0][1])),
+    ]
+    made.default_css = [
+        ("leaflet_css", addresses.vendored("leaflet/leaflet.css", made.default_css[0][1])),
+        ("draw", addresses.vendored("draw/leaflet.draw.css", Draw.default_css[0][1])),
+    ]
+    made.get_root().header.add_child(folium.Element(f"<style>{STYLE}</style>"), name="minedisc")
 
 
 def _add_basemap(made: Any, basemap: str) -> None:
     import folium
 
-    address, _, credit, max_zoom = BASEMAPS[basemap]
-    folium.TileLayer(address, name=basemap, attr=credit, max_zoom=19, max_native_zoom=max_zoom).add_to(made)
+    address, host, credit, max_zoom = BASEMAPS[basemap]
+    name = f"{basemap} ({host})"
+    folium.TileLayer(address, name=name, attr=credit, max_zoom=19, max_native_zoom=max_zoom).add_to(made)
 
 
 def basemap_choice(key: str) -> str | None:
     """A switch for maps of other hosts: off by default, the host named beside it."""
-    labels = {"": "None"} | {name: f"{name} ({host})" for name, (_, host, _, _) in BASEMAPS.items()}
+    labels = {"": t("None")} | {name: f"{name} ({host})" for name, (_, host, _, _) in BASEMAPS.items()}
     chosen = st.selectbox(
-        "Base map from the internet",
+        t("Base map from the internet"),
         list(labels),
         format_func=labels.get,
         key=key,
-        help="Off by default. When you choose one, your browser asks the named host for its map.",
+        help=t("Off by default. When you choose one, your browser asks the named host for its map."),
     )
     return chosen or None

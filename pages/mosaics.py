@@ -13,11 +13,13 @@ from minedisc_core.domain import ProductLevel
 from minedisc_core.imagery.display import available_display_kinds, write_display
 from minedisc_core.imagery.geotiff import Mosaic, pixel_size_m
 from minedisc_core.jobs import ScanRequest, list_runs
-from pages import boundary, names, pictures, shared, words
+from pages import boundary, names, pictures, shared, texts, words
 from pages.pictures import Picture
+from pages.texts import Labels, t
 
 OTHER = "other"
 AS_FILE_SAYS = "as the file says"
+UNSAID = Labels({AS_FILE_SAYS: "as the file says"})
 
 
 @dataclass(frozen=True)
@@ -38,11 +40,12 @@ def choose() -> Chosen | None:
     """The widgets; None until a mosaic can be opened."""
     options = _options()
     picked = st.selectbox(
-        "Mosaic", [*options, OTHER], format_func=lambda key: options.get(key, "Files of my own …"), key="scan_mosaic"
-    )
+        t("Mosaic"), [*options, OTHER], format_func=lambda key: options.get(key, t("Files of my own …")),
+        key="scan_mosaic",
+    )  # fmt: skip
     paths = _typed_paths() if picked == OTHER else tuple(picked.split("\n"))
     if not paths:
-        st.caption("A GeoTIFF or VRT of Sentinel-2 bands, pixels of about 10 m. Several files make one mosaic.")
+        st.caption(t("A GeoTIFF or VRT of Sentinel-2 bands, pixels of about 10 m. Several files make one mosaic."))
         return None
     request = ScanRequest(mosaic=paths, model="", **(_unsaid() if picked == OTHER else {}))
     with shared.Noted() as noted:
@@ -66,25 +69,32 @@ def _options() -> dict[str, str]:
 
 def _typed_paths() -> tuple[str, ...]:
     text = st.text_area(
-        "Paths, one a line",
+        t("Paths, one a line"),
         key="scan_paths",
         height=80,
         placeholder="/data/mosaic.tif",
-        help="Also GDAL's /vsi… paths.",
+        help=t("Also GDAL's /vsi… paths."),
     )
     return tuple(line.strip() for line in text.splitlines() if line.strip())
 
 
 def _unsaid() -> dict[str, Any]:
     """What files of one's own may not say about themselves."""
-    with st.expander("What the files do not say"):
-        level = st.selectbox("Product level", [AS_FILE_SAYS, *ProductLevel], key="scan_level")
-        offset = st.selectbox(
-            "Offset of the stored numbers", [AS_FILE_SAYS, 0, 1000], key="scan_offset",
-            help="1000 for products of processing baseline 04.00 and later, unless it was removed (harmonised).",
+    with st.expander(t("What the files do not say")):
+        level = st.selectbox(
+            t("Product level"), [AS_FILE_SAYS, *ProductLevel], format_func=_said, key="scan_level"
         )  # fmt: skip
-        bands = st.text_input("Bands in order", key="scan_bands", placeholder="B2, B3, B4, B8", help=AS_FILE_SAYS)
-        dates = st.date_input("First and last day of the imagery", value=(), max_value=date.today(), key="scan_dates")
+        offset = st.selectbox(
+            t("Offset of the stored numbers"), [AS_FILE_SAYS, 0, 1000], format_func=_said, key="scan_offset",
+            help=t("1000 for products of processing baseline 04.00 and later, unless it was removed (harmonised)."),
+        )  # fmt: skip
+        bands = st.text_input(
+            t("Bands in order"), key="scan_bands", placeholder="B2, B3, B4, B8", help=UNSAID[AS_FILE_SAYS]
+        )
+        dates = st.date_input(
+            t("First and last day of the imagery"), value=(), max_value=date.today(), key="scan_dates",
+            format=words.date_format(),
+        )  # fmt: skip
     names = tuple(name.strip() for name in bands.replace(";", ",").split(",") if name.strip())
     return {
         "level": None if level == AS_FILE_SAYS else level,
@@ -95,14 +105,21 @@ def _unsaid() -> dict[str, Any]:
     }
 
 
+def _said(value: object) -> str:
+    return UNSAID.get(value, str(value))
+
+
 def facts(chosen: Chosen) -> str:
     """One line on the mosaic: size, bands, level, dates."""
     mosaic = chosen.mosaic
     grid = mosaic.grid
     height_m, width_m = pixel_size_m(grid)
     area = words.km2(grid.height_px * height_m * grid.width_px * width_m / 1e6)
-    size = f"{grid.width_px:,} x {grid.height_px:,} px of {width_m:.3g} m"
-    level = str(mosaic.level) if mosaic.level else "level not given"
+    size = t(
+        "{width} x {height} px of {metres} m", width=words.number(grid.width_px), height=words.number(grid.height_px),
+        metres=texts.numerals(f"{width_m:.3g}"),
+    )  # fmt: skip
+    level = str(mosaic.level) if mosaic.level else t("level not given")
     bands = f"{words.count(len(mosaic.bands), 'band')} ({', '.join(mosaic.bands)})"
     return " · ".join([area, size, level, bands, words.dates(mosaic.imagery_start, mosaic.imagery_end)])
 
@@ -115,8 +132,8 @@ def preview(chosen: Chosen) -> Picture | None:
         kind for kind in available_display_kinds(chosen.mosaic) if folder and not (folder / f"{kind}.tif").is_file()
     ]
     if missing and folder:
-        with st.spinner("Preparing the picture of this mosaic, once …"), shared.house().preparing:
+        with st.spinner(t("Preparing the picture of this mosaic, once …")), shared.house().preparing:
             for kind in missing:
                 if not (folder / f"{kind}.tif").is_file():
                     write_display(chosen.mosaic, folder / f"{kind}.tif", kind)
-    return pictures.picture(name, chosen.label, chosen.mosaic.source or names.CREDIT)
+    return pictures.picture(name, chosen.label, chosen.mosaic.source or names.copernicus())

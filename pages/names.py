@@ -6,30 +6,33 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from minedisc_core.domain import RunSummary
+from pages import words
+from pages.texts import Labels, t
 
-DEMO = {"mosaic.tif": "Demo area (L1C)", "mosaic_l2a.tif": "Demo area (L2A)"}
+DEMO = Labels({"mosaic.tif": "Demo area (L1C)", "mosaic_l2a.tif": "Demo area (L2A)"})
 """Files of the demo area."""
 
 
 def mosaic_label(paths: Sequence[str], demo: Path) -> str:
     """`Demo area (L1C)`, else the first file's name."""
     if not paths:
-        return "Mosaic"
+        return t("Mosaic")
     first = Path(paths[0])
     if first.parent == demo and first.name in DEMO:
         return DEMO[first.name]
-    return first.stem + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
+    return first.stem if len(paths) == 1 else t("{name} and {n} more", name=first.stem, n=len(paths) - 1)
 
 
 def run_label(summary: RunSummary, demo: Path) -> str:
     """What was scanned and when: `Demo area (L1C), 22 Nov 14:03`."""
-    return f"{mosaic_label(summary.mosaic, demo)}, {summary.finished_at_utc:%d %b %H:%M}"
-
-
-CREDIT = "Contains Copernicus Sentinel data"
-"""Who the pixels are from, where the file does not say it."""
+    return f"{mosaic_label(summary.mosaic, demo)}, {words.short_moment(summary.finished_at_utc)}"
 
 
 def credit(summary: RunSummary) -> str:
     """Who the pixels are from, for the map's corner."""
-    return summary.source or CREDIT
+    return summary.source or copernicus()
+
+
+def copernicus() -> str:
+    """Who the pixels are from, where the file does not say it."""
+    return t("Contains Copernicus Sentinel data")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import streamlit as st
 
 from minedisc_core.domain import RunState
-from minedisc_core.jobs import RunFolder, cancel, list_runs, read_progress, read_request, start_scan
+from minedisc_core.jobs import RunFolder, ScanProgress, cancel, list_runs, read_progress, read_request, start_scan
 from minedisc_core.store import RunRow
 from pages import boundary, frame, names, shared, words
 from pages.shared import SessionKeys
+from pages.texts import t, translated
 
 SHOWN = 8
 WIDTHS = [2.3, 1.5, 1.3, 1.5, 3.0, 1.2]
@@ -33,29 +35,36 @@ def _card(run: RunFolder) -> None:
         st.rerun()
     name, figures, button = st.columns([2.2, 5, 1.1], vertical_alignment="center")
     name.markdown(f"**{boundary.plain(_label(run))}**  \n{boundary.plain(run.model)}")
-    parts = [progress.message.capitalize()]
-    parts += [f"{words.km2(progress.km2_done)} of {words.km2(progress.km2)}"] if progress.km2 else []
-    parts += [f"{progress.km2_per_s:,.1f} km²/s"] if progress.km2_per_s else []
-    parts += [f"{words.duration(progress.seconds_left)} left"] if progress.seconds_left is not None else []
-    figures.progress(min(1.0, progress.fraction), boundary.plain(" · ".join(parts)))
-    if button.button("Cancel", key=f"cancel_{run.run_id}", use_container_width=True):
+    figures.progress(min(1.0, progress.fraction), boundary.plain(" · ".join(_figures(progress))))
+    if button.button(t("Cancel"), key=f"cancel_{run.run_id}", use_container_width=True):
         cancel(run.path)
-        frame.say("The scan was stopped. It can be resumed below.")
+        frame.say(t("The scan was stopped. It can be resumed below."))
         st.rerun()
+
+
+def _figures(progress: ScanProgress) -> Iterator[str]:
+    """What is being done, how far it is, how fast it goes, how long it will take."""
+    step = translated(progress.message)
+    yield step[:1].upper() + step[1:]
+    if progress.km2:
+        yield t("{done} of {all}", done=words.km2(progress.km2_done), all=words.km2(progress.km2))
+    if progress.km2_per_s:
+        yield f"{words.number(progress.km2_per_s, 1)} km²/s"
+    if progress.seconds_left is not None:
+        yield t("{time} left", time=words.duration(progress.seconds_left))
 
 
 def table() -> None:
     """Runs that have ended, newest first, with what can be done with each."""
     runs = [run for run in list_runs(shared.settings()) if run.state is not RunState.RUNNING]
     taken_in = {row.run_id: row for row in shared.store().runs()}
-    st.markdown("##### Past runs")
+    st.markdown(f"##### {t('Past runs')}")
     elsewhere = [row for row in taken_in.values() if row.run_id not in {run.run_id for run in runs}]
     if not runs and not elsewhere:
-        st.caption("None yet. A scan that has finished, was cancelled or was interrupted appears here.")
+        st.caption(t("None yet. A scan that has finished, was cancelled or was interrupted appears here."))
         return
-    for column, title in zip(
-        st.columns(WIDTHS), ["Mosaic", "Asked for (UTC)", "Area seen", "Sites", "State", ""], strict=True
-    ):
+    titles = [t("Mosaic"), t("Asked for (UTC)"), t("Area seen"), t("Sites"), t("State"), ""]
+    for column, title in zip(st.columns(WIDTHS), titles, strict=True):
         column.caption(title)
     shown = None if st.session_state.get("scan_all_runs") else SHOWN
     for run in runs[:shown]:
@@ -63,22 +72,22 @@ def table() -> None:
     for row in elsewhere[:shown]:
         _foreign_row(row)
     if max(len(runs), len(elsewhere)) > SHOWN:
-        st.toggle("Show all", key="scan_all_runs")
+        st.toggle(t("Show all"), key="scan_all_runs")
 
 
 def _row(run: RunFolder, row: RunRow | None) -> None:
     mosaic, asked, seen, sites, state, action = st.columns(WIDTHS, vertical_alignment="center")
     mosaic.markdown(boundary.plain(_label(run)))
-    asked.markdown(f"{run.asked_at_utc:%d %b %H:%M}" if run.asked_at_utc else "")
+    asked.markdown(words.short_moment(run.asked_at_utc) if run.asked_at_utc else "")
     if run.summary:
         coverage = run.summary.coverage
         seen.markdown(f"{words.km2(coverage.seen_km2)} ({words.percent(coverage.fraction)})")
     sites.markdown(_sites(row) if row else "")
     refused = shared.house().refused.get(run.run_id, "")
-    state.markdown(f"{words.RUN_STATE[run.state]}  \n:small[{boundary.plain(refused or run.message)}]")
-    if row and action.button("Review", key=f"review_{run.run_id}", use_container_width=True):
+    state.markdown(f"{words.RUN_STATE[run.state]}  \n:small[{boundary.plain(translated(refused or run.message))}]")
+    if row and action.button(t("Review"), key=f"review_{run.run_id}", use_container_width=True):
         _open(row)
-    if run.can_resume and action.button("Resume", key=f"resume_{run.run_id}", use_container_width=True):
+    if run.can_resume and action.button(t("Resume"), key=f"resume_{run.run_id}", use_container_width=True):
         _resume(run)
 
 
@@ -86,17 +95,20 @@ def _foreign_row(row: RunRow) -> None:
     """A run that was taken in from a folder outside this home."""
     mosaic, asked, seen, sites, state, action = st.columns(WIDTHS, vertical_alignment="center")
     mosaic.markdown(boundary.plain(names.mosaic_label(row.summary.mosaic, shared.settings().demo)))
-    asked.markdown(f"{row.summary.finished_at_utc:%d %b %H:%M}")
+    asked.markdown(words.short_moment(row.summary.finished_at_utc))
     seen.markdown(f"{words.km2(row.summary.coverage.seen_km2)} ({words.percent(row.summary.coverage.fraction)})")
     sites.markdown(_sites(row))
-    state.markdown(f"{words.RUN_STATE[row.summary.state]}  \n:small[{boundary.plain(f'taken in from {row.run_dir}')}]")
-    if action.button("Review", key=f"review_{row.run_id}", use_container_width=True):
+    came = t("taken in from {folder}", folder=row.run_dir)
+    state.markdown(f"{words.RUN_STATE[row.summary.state]}  \n:small[{boundary.plain(came)}]")
+    if action.button(t("Review"), key=f"review_{row.run_id}", use_container_width=True):
         _open(row)
 
 
 def _sites(row: RunRow) -> str:
-    hidden = f", {row.discarded:,} hidden" if row.discarded else ""
-    return f"{row.candidates:,} ({row.undecided:,} undecided{hidden})"
+    figures = {name: words.number(getattr(row, name)) for name in ("candidates", "undecided", "discarded")}
+    if row.discarded:
+        return t("{candidates} ({undecided} undecided, {discarded} hidden)", **figures)
+    return t("{candidates} ({undecided} undecided)", **figures)
 
 
 def _label(run: RunFolder) -> str:
@@ -112,6 +124,6 @@ def _resume(run: RunFolder) -> None:
     shared.house().refused.pop(run.run_id, None)
     with shared.Noted() as noted:
         start_scan(read_request(run.path), run.path, resume=True, settings=shared.settings())
-        frame.say("The scan goes on where it stopped.")
+        frame.say(t("The scan goes on where it stopped."))
         st.rerun()
     boundary.explain(noted.error)

@@ -6,11 +6,17 @@ from base64 import b64encode
 from dataclasses import dataclass
 
 from pages import shared
+from pages.texts import t
 
-KINDS = {"true_colour": "True colour", "swir": "SWIR false colour"}
-"""Map-tile pyramids that a run leaves, with their names on the map."""
+KINDS = ("true_colour", "swir")
+"""Map-tile pyramids that a run leaves."""
 Box = tuple[float, float, float, float]
 """West, south, east, north in degrees."""
+
+
+def kind_label(kind: str) -> str:
+    """Name of a kind of map tiles on the map."""
+    return {"true_colour": t("True colour"), "swir": t("SWIR false colour")}[kind]
 
 
 @dataclass(frozen=True)

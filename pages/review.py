@@ -3,72 +3,77 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import streamlit as st
 
-from minedisc_core.domain import Status
 from minedisc_core.store import CandidateFilter
-from pages import frame, maps, queues, region, review_panel, shared, words
-from pages.shared import SessionKeys
+from pages import (
+    address_bar,
+    analysts,
+    filters,
+    frame,
+    maps,
+    names,
+    progress,
+    queues,
+    region,
+    review_panel,
+    shared,
+    views,
+)
+from pages.session import SessionKeys
+from pages.texts import t
 
 MAP_HEIGHT_PX = 560
-ALL_RUNS = ""
-HIDDEN = {"hide": "Leave out", "show": "Show too", "only": "Show only these"}
-ORDERS = {"score": "Score", "uncertainty": "Uncertainty", "place": "Place", "oldest": "Oldest"}
 
 
 def main() -> None:
     """The page."""
     for sentence in shared.house().take_in_finished():
         st.toast(sentence)
-    runs = [row.run_id for row in shared.store().runs()]
+    runs = {row.run_id: names.run_label(row.summary, shared.settings().demo) for row in shared.store().runs()}
     if not runs:
-        frame.heading("Review", "Candidates of finished scans wait here for a person's verdict.")
-        frame.empty("No scan has finished yet, so there is nothing to review.", "scan.py", "Scan a mosaic")
+        frame.heading(t("Review"), t("Candidates of finished scans wait here for a person's verdict."))
+        frame.empty(t("No scan has finished yet, so there is nothing to review."), "scan.py", t("Scan a mosaic"))
         return
-    wanted, basemap = filter_bar(runs)
+    if analysts.has_login() and not analysts.signed_in():
+        ask_to_sign_in()
+        return
+    known = views.fields(list(runs), shared.store().choices())
+    wanted, basemap = filter_bar(runs, known)
     queue = current_queue(wanted)
     left, right = st.columns([46, 54], gap="small")
     with left:
         draw_map(wanted, queue, basemap)
     with right:
         panel(queue, wanted.run_id)
+    address_bar.write_view(known)
 
 
-def filter_bar(runs: list[str]) -> tuple[CandidateFilter, str | None]:
-    """The compact bar: what is in the queue and in which order; the base map, if any."""
-    run, status, impact, register, order, name, more = st.columns(
-        [1.7, 1.5, 1.3, 1.5, 0.9, 1.0, 0.7], gap="small", vertical_alignment="bottom"
-    )
+def ask_to_sign_in() -> None:
+    """Verdicts carry a name that is known here: nobody decides without it."""
+    frame.heading(t("Review"), t("Candidates of finished scans wait here for a person's verdict."))
+    frame.empty(t("Sign in first: every verdict carries the name of the one who gave it."), icon=":material/lock:")
+    st.button(t("Sign in"), on_click=st.login, type="primary")
+
+
+def filter_bar(runs: dict[str, str], known: list[views.Field]) -> tuple[CandidateFilter, str | None]:
+    """What is in the queue and in which order, who decides, how far it is; the base map, if any."""
+    if frame.is_entered():
+        address_bar.open_view(known)
     preset = st.session_state.pop(SessionKeys.REVIEW_RUN, None)
     if preset in runs:
         st.session_state["review_run_choice"] = preset
-    labels = shared.run_labels()
-    chosen = run.selectbox(
-        "Run", [*runs, ALL_RUNS], format_func=lambda r: labels.get(r, "All runs"), key="review_run_choice"
+    filters.begin(known)
+    run, status, order, name, more, done = st.columns(
+        [2.1, 2.1, 1.25, 1.25, 1.1, 1.25], gap="small", vertical_alignment="bottom"
     )
-    with more.popover("More", use_container_width=True):
-        hidden = st.radio("Sites that look like no ore", list(HIDDEN), format_func=HIDDEN.get, key="review_hidden")
-        basemap = maps.basemap_choice("review_basemap")
-    wanted = CandidateFilter(
-        run_id=chosen or None,
-        statuses=_choice(status, "Status", words.STATUS, [Status.UNDECIDED], "review_status"),
-        impacts=_choice(impact, "Impact class", words.IMPACT, [], "review_impact"),
-        register_statuses=_choice(register, "Registers say", words.REGISTER_STATUS, [], "review_register"),
-        include_discarded=hidden == "show",
-        only_discarded=hidden == "only",
-        order=order.selectbox("Order", list(ORDERS), format_func=ORDERS.get, key="review_order"),
-    )
-    st.session_state[SessionKeys.ANALYST] = name.text_input(
-        "Your name", st.session_state.get(SessionKeys.ANALYST, ""), max_chars=80, placeholder="analyst"
-    )
+    filters.bar(run, status, order, runs)
+    analysts.name_field(name)
+    basemap = filters.popover(more, known)
+    wanted = filters.wanted()
+    progress.popover(done, wanted)
     return wanted, basemap
-
-
-def _choice(place: Any, label: str, named: dict[Any, str], default: list[Any], key: str) -> tuple[Any, ...]:
-    given = {} if key in st.session_state else {"default": default}
-    return tuple(place.multiselect(label, list(named), format_func=named.get, key=key, placeholder="All", **given))
 
 
 def current_queue(wanted: CandidateFilter) -> queues.Queue:
@@ -76,8 +81,12 @@ def current_queue(wanted: CandidateFilter) -> queues.Queue:
     kept: queues.Queue | None = st.session_state.get(SessionKeys.QUEUE)
     asked_again = st.session_state.pop(SessionKeys.STALE, False)
     if kept is None or kept.wanted != wanted or frame.is_entered() or asked_again:
-        kept = queues.new_queue(wanted, st.session_state.get(SessionKeys.CANDIDATE))
+        linked = address_bar.linked_candidate()
+        current = linked or (shared.house().queues.last_look(kept.name) if kept else "")
+        kept = queues.new_queue(wanted, current, is_linked=bool(linked) and frame.is_entered())
         st.session_state[SessionKeys.QUEUE] = kept
+        if kept.has_guest:
+            st.toast(t("The candidate of the link does not pass this filter. It stands first."))
     return kept
 
 
@@ -86,30 +95,31 @@ def draw_map(wanted: CandidateFilter, queue: queues.Queue, basemap: str | None) 
     from streamlit_folium import st_folium
 
     pictures = region.mosaics_of(wanted.run_id)
-    groups = region.groups(replace(wanted, statuses=()), pictures)
+    whatever_was_decided = replace(wanted, statuses=(), reasons=(), analysts=(), seen=None)
     st_folium(
         maps.base(pictures, basemap),
         key="review_map",
         height=MAP_HEIGHT_PX,
         use_container_width=True,
         returned_objects=[],
-        feature_group_to_add=groups,
+        feature_group_to_add=region.groups(whatever_was_decided, pictures),
         layer_control=maps.layer_control(),
         center=queue.start,
         zoom=14 if queue.start else None,
     )
-    region.legend(wanted.run_id)
+    region.legend(wanted.run_id, pictures)
 
 
 @st.fragment
 def panel(queue: queues.Queue, run_id: str | None) -> None:
     """Chips, facts and buttons; it runs alone, so that a verdict redraws nothing else."""
-    state = review_panel.show(queue, run_id, st.session_state.get(SessionKeys.ANALYST, ""))
-    if state.analyst and not st.session_state.get(SessionKeys.ANALYST):
-        st.session_state[SessionKeys.ANALYST] = state.analyst  # the name this browser used last
+    state = review_panel.show(queue, run_id, analysts.name())
+    if state.analyst and not analysts.name():
+        st.session_state[SessionKeys.OFFERED] = state.analyst  # the name this browser used last
         st.rerun()
-    if state.current:
-        st.session_state[SessionKeys.CANDIDATE] = state.current
+    if getattr(state, "box", None) is not None:
+        filters.set_box(state.box)
+        st.rerun()
     if state.stale:
         st.session_state[SessionKeys.STALE] = True
         st.rerun()

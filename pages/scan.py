@@ -9,8 +9,9 @@ import streamlit as st
 
 from minedisc_core.detection.models import Model, broken_models, fits, list_models
 from minedisc_core.jobs import estimate, new_run_id, start_scan
-from pages import area, boundary, frame, maps, mosaics, past_runs, shared, words
+from pages import area, boundary, frame, maps, mosaics, past_runs, shared, texts, words
 from pages.mosaics import Chosen
+from pages.texts import t, translated
 
 
 def main() -> None:
@@ -19,7 +20,7 @@ def main() -> None:
         st.toast(sentence)
     choice_side, map_side = st.columns([40, 60], gap="medium")
     with choice_side:
-        frame.heading("Scan", "Find surface mines and tailings dams in a Sentinel-2 mosaic.")
+        frame.heading(t("Scan"), t("Find surface mines and tailings dams in a Sentinel-2 mosaic."))
         chosen = mosaics.choose()
         asked = choose_area_and_model(chosen) if chosen else None
     with map_side:
@@ -45,18 +46,22 @@ def choose_model(chosen: Chosen) -> Model | None:
     problems = {model.name: fits(model, chosen.mosaic.bands, chosen.mosaic.level) for model in list_models(settings)}
     usable = {model.name: model for model in list_models(settings) if problems[model.name] is None}
     others = [problem for problem in problems.values() if problem] + [b.problem for b in broken_models(settings)]
-    name = st.selectbox("Model", list(usable), key="scan_model", placeholder="No model fits this mosaic")
+    name = st.selectbox(t("Model"), list(usable), key="scan_model", placeholder=t("No model fits this mosaic"))
     if others:
-        with st.expander(f"{words.count(len(others), 'other model')} cannot be used here", expanded=not usable):
+        models = words.count(len(others), "other model")
+        with st.expander(t("{models} cannot be used here", models=models), expanded=not usable):
             for problem in others:
-                st.markdown(f"- {boundary.plain(problem)}")
+                st.markdown(f"- {boundary.plain(translated(problem))}")
     if not problems:
-        frame.empty("There is no model yet. Put a model folder into the models folder of your home.")
+        frame.empty(t("There is no model yet. Put a model folder into the models folder of your home."))
     model = usable.get(name)
     if model and model.discovery.is_demonstration:
         st.caption(
-            ":material/science: A demonstration model: trained on generated scenes, it shows how minedisc works. "
-            "Its scores say nothing about real places."
+            ":material/science: "
+            + t(
+                "A demonstration model: trained on generated scenes, it shows how minedisc works. "
+                "Its scores say nothing about real places."
+            )
         )
     return model
 
@@ -66,12 +71,12 @@ def choose_thresholds(model: Model) -> tuple[float, float | None]:
     left, right = st.columns(2)
     default = float(model.discovery.threshold)
     threshold = left.number_input(
-        "Score cut-off", 0.05, 0.99, default, 0.05, key=f"scan_threshold_{model.name}",
-        help=f"Cells above it are hits. The model card says {default:g}.",
+        t("Score cut-off"), 0.05, 0.99, default, 0.05, key=f"scan_threshold_{model.name}",
+        help=t("Cells above it are hits. The model card says {value}.", value=texts.numerals(f"{default:g}")),
     )  # fmt: skip
     isolated = right.number_input(
-        "Higher cut-off for single cells", 0.05, 0.99, None, 0.05, placeholder="off", key="scan_isolated",
-        help="A hit without a neighbour counts only above this score. Off by default.",
+        t("Higher cut-off for single cells"), 0.05, 0.99, None, 0.05, placeholder=t("off"), key="scan_isolated",
+        help=t("A hit without a neighbour counts only above this score. Off by default."),
     )  # fmt: skip
     return threshold, isolated
 
@@ -81,23 +86,25 @@ def start(chosen: Chosen, asked: dict[str, Any] | None, model: Model, threshold:
     cost = estimate(chosen.mosaic.grid, asked, model, threads=shared.settings().threads)
     waiting = area.is_waiting(asked)
     if waiting:
-        st.markdown("**No area yet.**")
+        st.markdown(t("**No area yet.**"))
     elif not cost.km2:
-        st.warning("No cell of the mosaic lies in this area: draw a larger one, inside the mosaic.")
+        st.warning(t("No cell of the mosaic lies in this area: draw a larger one, inside the mosaic."))
     else:
         st.markdown(
-            f"**{words.km2(cost.km2)}** to scan, in **{words.duration(cost.seconds)}**.",
-            help="The net looks 1 km around each place, so the outermost kilometre of a mosaic is not scored.",
+            t("**{area}** to scan, in **{time}**.", area=words.km2(cost.km2), time=words.duration(cost.seconds)),
+            help=t("The net looks 1 km around each place, so the outermost kilometre of a mosaic is not scored."),
         )
-    label = "Start the scan"
-    if not st.button(label, type="primary", icon=":material/play_arrow:", disabled=waiting or not cost.km2):
+    if not st.button(
+        t("Start the scan"), type="primary", icon=":material/play_arrow:", disabled=waiting or not cost.km2,
+        key="scan_start",
+    ):  # fmt: skip
         return
     request = replace(
         chosen.request, model=str(model.folder), aoi=asked, threshold=threshold, isolated_threshold=isolated
     )
     with shared.Noted() as noted:
         start_scan(request, shared.settings().runs / new_run_id(), settings=shared.settings())
-        frame.say("The scan has started.")
+        frame.say(t("The scan has started."))
         st.rerun()
     boundary.explain(noted.error)
 
@@ -105,11 +112,11 @@ def start(chosen: Chosen, asked: dict[str, Any] | None, model: Model, threshold:
 def show_map(chosen: Chosen | None, asked: dict[str, Any] | None) -> None:
     """The mosaic with the area on it."""
     if chosen is None:
-        frame.empty("Choose a mosaic on the left: its picture appears here. Draw the area to scan on it.")
+        frame.empty(t("Choose a mosaic on the left: its picture appears here. Draw the area to scan on it."))
         return
     picture = mosaics.preview(chosen)
     if picture is None:
-        st.caption("No picture can be made of these bands (B2, B3 and B4 are needed); the outline is shown.")
+        st.caption(t("No picture can be made of these bands (B2, B3 and B4 are needed); the outline is shown."))
     basemap = st.session_state.get("scan_basemap")
     area.draw_map(chosen, picture, asked, basemap)
     maps.basemap_choice("scan_basemap")

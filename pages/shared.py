@@ -5,61 +5,45 @@ No other module of this folder holds a caching decorator.
 
 from __future__ import annotations
 
+import os
 import threading
-from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from minedisc_core.imagery.chips import read_outlines
+from minedisc_core.domain import RunSummary
 from minedisc_core.imagery.display import DISPLAY_KINDS, TileReader
 from minedisc_core.imagery.geotiff import Mosaic
+from minedisc_core.imagery.outline_file import read_outline
 from minedisc_core.imagery.score_picture import ScorePicture, score_picture
 from minedisc_core.jobs import ScanRequest
 from minedisc_core.jobs.request import open_request_mosaic
+from minedisc_core.jobs.second_dates import SecondDates
 from minedisc_core.runs import CHIPS, SCORES
 from minedisc_core.settings import Settings, load_settings
 from minedisc_core.store import Store
 from pages import names
 from pages.house import House, Noted
+from pages.session import KEPT_CHOICES, SessionKeys
 
-__all__ = ["Noted"]
+__all__ = ["KEPT_CHOICES", "Noted", "SessionKeys"]
 PREVIEW = "preview-"
 """Names of pictures of mosaics that were looked at, not scanned, start with it."""
+SECOND_DATES = SecondDates()
 
 
-class SessionKeys(StrEnum):
-    """Every key of st.session_state that a page sets by hand."""
-
-    PAGE = "page"
-    ENTERED = "entered"
-    FLASH = "flash"
-    ANALYST = "analyst"
-    AREA = "area"
-    PROBLEM = "problem"
-    QUEUE = "queue"
-    STALE = "stale"
-    CANDIDATE = "candidate"
-    REVIEW_RUN = "review_run"
-
-
-KEPT_CHOICES = (
-    "review_run_choice", "review_status", "review_impact", "review_register", "review_order", "review_hidden",
-    "review_basemap", "scan_basemap", "scan_mosaic", "scan_paths",
-)  # fmt: skip
-"""Keys of widgets whose choice outlives their page."""
-
-_HOUSES: dict[Path, House] = {}
+_HOUSES: dict[str, House] = {}
+"""By MINEDISC_HOME as it stands in the environment: settings are read once."""
 _HOUSES_LOCK = threading.Lock()
 
 
 def house() -> House:
     """The house of the current MINEDISC_HOME."""
-    found = load_settings()
+    asked = os.environ.get("MINEDISC_HOME", "")
     with _HOUSES_LOCK:
-        if found.home not in _HOUSES:
-            _HOUSES[found.home] = House(found)
-        return _HOUSES[found.home]
+        if asked not in _HOUSES:
+            _HOUSES[asked] = House(load_settings())
+        return _HOUSES[asked]
 
 
 def close_houses() -> None:
@@ -68,7 +52,8 @@ def close_houses() -> None:
         for opened in _HOUSES.values():
             opened.close()
         _HOUSES.clear()
-    for cached in (_tile_reader, _score_overlay, _outlines, _opened_mosaic):
+    SECOND_DATES.forget()
+    for cached in (_tile_reader, _score_overlay, _opened_mosaic, _run_summary):
         cached.cache_clear()
 
 
@@ -85,6 +70,20 @@ def store() -> Store:
 def run_labels() -> dict[str, str]:
     """A name for each run that was taken in: what was scanned, and when."""
     return {row.run_id: names.run_label(row.summary, settings().demo) for row in store().runs()}
+
+
+def run_summary(run_id: str) -> RunSummary:
+    """What a run that was taken in says of itself; kept, because it never changes.
+
+    Raises:
+        StoreError: it was not taken in.
+    """
+    return _run_summary(house(), run_id)
+
+
+@lru_cache(maxsize=64)
+def _run_summary(owner: House, run_id: str) -> RunSummary:
+    return owner.store.run(run_id).summary
 
 
 def picture_folder(name: str) -> Path | None:
@@ -119,15 +118,10 @@ def _score_overlay(path: Path, _changed_ns: int) -> ScorePicture:
     return score_picture(path)
 
 
-def outlines(run_id: str) -> dict[str, dict[str, Any]]:
-    """What is drawn over the chips of a run's sites, by site id."""
+def outline(run_id: str, site_id: str) -> dict[str, Any]:
+    """What is drawn over the chips of a site of a run; empty if it left nothing."""
     folder = house().run_folder(run_id)
-    return _outlines(folder / CHIPS) if folder else {}
-
-
-@lru_cache(maxsize=8)
-def _outlines(folder: Path) -> dict[str, dict[str, Any]]:
-    return read_outlines(folder)
+    return read_outline(folder / CHIPS, site_id) if folder else {}
 
 
 def opened_mosaic(request: ScanRequest) -> Mosaic:

@@ -1,112 +1,66 @@
-"""How the app says things: labels of the fixed words, and numbers with their units."""
+"""How the app says things: labels of the fixed words, and numbers, dates and places with their units."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
 
-from minedisc_core.domain import Impact, Reason, RegisterKind, RegisterStatus, RunState, Status
+from pages import texts
+from pages.labels import (
+    CHIP,
+    IMPACT,
+    IMPACT_COLOUR,
+    NOT_SEEN_COLOUR,
+    REASON,
+    REASON_KEYS,
+    REGISTER_KIND,
+    REGISTER_STATUS,
+    RUN_STATE,
+    STATUS,
+    not_seen,
+)
+from pages.texts import t
 
-STATUS = {
-    Status.UNDECIDED: "Undecided",
-    Status.CONFIRMED: "Confirmed",
-    Status.REJECTED: "Rejected",
-    Status.UNSURE: "Unsure",
-}
+__all__ = [
+    "CHIP",
+    "IMPACT",
+    "IMPACT_COLOUR",
+    "NOT_SEEN_COLOUR",
+    "REASON",
+    "REASON_KEYS",
+    "REGISTER_KIND",
+    "REGISTER_STATUS",
+    "RUN_STATE",
+    "STATUS",
+    "not_seen",
+]
 
-IMPACT = {
-    Impact.HIGH: "High impact",
-    Impact.LOW: "Low impact",
-    Impact.NO_ORE: "No ore",
-    Impact.UNKNOWN: "Class unknown",
-}
 
-IMPACT_COLOUR = {
-    Impact.HIGH: "#ff3b30",
-    Impact.LOW: "#ffb000",
-    Impact.UNKNOWN: "#35d0e6",
-    Impact.NO_ORE: "#c4c7cc",
-}
-
-NOT_SEEN = "Not seen (no data)"
-NOT_SEEN_COLOUR = "rgba(70, 74, 82, 0.69)"
-"""As on the map: over a light ground."""
-
-REGISTER_STATUS = {
-    RegisterStatus.REGISTERED: "Registered",
-    RegisterStatus.TITLE_WITHOUT_EXTRACTION_RIGHT: "Title without extraction right",
-    RegisterStatus.NOTHING_FOUND: "Nothing found",
-    RegisterStatus.NOT_CHECKED: "Not checked",
-}
-
-REASON = {
-    Reason.IRRIGATION_DAM: "Irrigation dam",
-    Reason.RIVER_BANK: "River bank or sandbar",
-    Reason.NATURAL_LAKE: "Natural lake",
-    Reason.BARE_FIELD: "Bare field",
-    Reason.URBAN: "Urban or construction",
-    Reason.ROAD_AIRSTRIP: "Road or airstrip",
-    Reason.ROCK_OUTCROP: "Rock outcrop",
-    Reason.BURN: "Burn",
-    Reason.CLOUD_SHADOW: "Cloud or shadow",
-    Reason.LANDSLIDE: "Landslide",
-    Reason.SOLAR_GREENHOUSE: "Solar or greenhouse",
-    Reason.OTHER: "Other",
-}
-
-REASON_KEYS = dict(zip(REASON, "1234567890-=", strict=True))
-"""The digit row, in the order of the reasons; it ends with - and =."""
-
-CHIP = {
-    "true_colour": "True colour",
-    "swir": "SWIR false colour",
-    "near_infrared": "Near infrared",
-    "ndvi": "NDVI",
-}
-
-REGISTER_KIND = {
-    RegisterKind.SIGBM: "SIGBM: tailings dams (ANM)",
-    RegisterKind.SIGMINE: "SIGMINE: mining titles (ANM)",
-    RegisterKind.LANDS: "Protected lands (FUNAI, CNUC, any polygons)",
-    RegisterKind.POINTS: "Known mines: points",
-    RegisterKind.POLYGONS: "Known mines: polygons",
-}
-
-RUN_STATE = {
-    RunState.RUNNING: "Running",
-    RunState.COMPLETE: "Complete",
-    RunState.INCOMPLETE: "Incomplete",
-    RunState.CANCELLED: "Cancelled",
-    RunState.FAILED: "Failed",
-}
+def number(value: float, decimals: int = 0) -> str:
+    """`1,234.5`, in Portuguese `1.234,5`."""
+    return texts.numerals(f"{value:,.{decimals}f}")
 
 
 def km2(value: float) -> str:
     """`419 km²`, with more digits for small areas."""
-    return (
-        f"{value:,.0f} km²"
-        if value >= 100 or value == 0
-        else f"{value:,.1f} km²"
-        if value >= 1
-        else f"{value:,.2f} km²"
-    )
+    return f"{number(value, 0 if value >= 100 or value == 0 else 1 if value >= 1 else 2)} km²"
 
 
 def ha(value: float) -> str:
     """`36 ha`."""
-    return f"{value:,.0f} ha" if value >= 10 else f"{value:,.1f} ha"
+    return f"{number(value, 0 if value >= 10 else 1)} ha"
 
 
 def distance(metres: float) -> str:
     """`350 m` or `2.4 km`."""
-    return f"{metres:,.0f} m" if metres < 1000 else f"{metres / 1000:,.1f} km"
+    return f"{number(metres)} m" if metres < 1000 else f"{number(metres / 1000, 1)} km"
 
 
 def percent(fraction: float) -> str:
     """`98 %`; never rounds something to nothing, or nearly all to all."""
     if 0 < fraction < 0.01:
-        return "under 1 %"
+        return t("under 1 %")
     if 0.99 < fraction < 1:
-        return "over 99 %"
+        return t("over 99 %")
     return f"{fraction * 100:.0f} %"
 
 
@@ -115,28 +69,53 @@ def duration(seconds: float | None) -> str:
     if seconds is None:
         return ""
     if seconds < 60:
-        return "under a minute"
+        return t("under a minute")
     minutes = round(seconds / 60)
-    return f"about {minutes} min" if minutes < 60 else f"about {minutes // 60} h {minutes % 60} min"
+    if minutes < 60:
+        return t("about {minutes} min", minutes=minutes)
+    return t("about {hours} h {minutes} min", hours=minutes // 60, minutes=minutes % 60)
 
 
 def place(lon: float, lat: float) -> str:
     """`19.93412° S, 43.81200° W`: latitude first, as people say it."""
-    return f"{abs(lat):.5f}° {'N' if lat >= 0 else 'S'}, {abs(lon):.5f}° {'E' if lon >= 0 else 'W'}"
+    north_south = t("N") if lat >= 0 else t("S")
+    east_west = t("E") if lon >= 0 else t("W")
+    return f"{number(abs(lat), 5)}° {north_south}, {number(abs(lon), 5)}° {east_west}"
+
+
+def day(on: date) -> str:
+    """`2024-06-01`, in Portuguese `01/06/2024`."""
+    return f"{on:%d/%m/%Y}" if texts.language() == texts.PORTUGUESE else f"{on:%Y-%m-%d}"
+
+
+def date_format() -> str:
+    """The same for Streamlit's date fields."""
+    return "DD/MM/YYYY" if texts.language() == texts.PORTUGUESE else "YYYY-MM-DD"
 
 
 def dates(start: date | None, end: date | None) -> str:
     """`2024-06-01 to 2024-08-31`, one date, or `date not given`."""
     if start and end and start != end:
-        return f"{start} to {end}"
-    return str(start or end or "date not given")
+        return t("{first} to {last}", first=day(start), last=day(end))
+    given = start or end
+    return day(given) if given else t("date not given")
+
+
+def minute(at_utc: datetime) -> str:
+    """`2024-06-01 14:03`, where a title says that it is UTC."""
+    return f"{day(at_utc)} {at_utc:%H:%M}"
 
 
 def moment(at_utc: datetime | None) -> str:
     """`2024-06-01 14:03 UTC`; empty when unknown."""
-    return f"{at_utc:%Y-%m-%d %H:%M} UTC" if at_utc else ""
+    return f"{minute(at_utc)} UTC" if at_utc else ""
 
 
-def count(number: int, one: str, many: str = "") -> str:
-    """`1 site`, `2 sites`, `1,200 sites`."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
+def short_moment(at_utc: datetime) -> str:
+    """`22 Nov 14:03`, in Portuguese `22/11 14:03`: for lists of what is recent."""
+    return f"{at_utc:%d/%m %H:%M}" if texts.language() == texts.PORTUGUESE else f"{at_utc:%d %b %H:%M}"
+
+
+def count(number_of: int, one: str, many: str = "") -> str:
+    """`1 site`, `2 sites`, `1,200 sites`; both forms are texts of the catalogue."""
+    return f"{number(number_of)} {t(one) if texts.is_one(number_of) else t(many or one + 's')}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime
 
 import numpy as np
@@ -26,12 +27,14 @@ RUN_ID = "20260101-000000-0000"
 IMAGERY = (date(2025, 1, 1), date(2025, 12, 31))
 _QUARTER_SEGMENTS = 8
 """Segments of a quarter circle: 33 vertices in all, as the goal of the export bench names."""
+LAND_NAMES = ("Parque Estadual Serra do Rola-Moça", *(f"Reserva {number}" for number in range(1, 20)))
+"""Lands of the made-up matches, in turn."""
 _MATCH = RegisterMatch(
     RegisterStatus.NOTHING_FOUND,
     NearestDam("Barragem São João & Filhos <B1>", "Mineração 'Ônix'", 12_345.6, "sigbm.csv"),
     (TitleMatch("830.123/2019", "AUTORIZAÇÃO DE PESQUISA", False, 'Cerâmica "Boa" Ltda', "ARGILA", 0.4),),
     1.0,
-    (LandMatch("Parque Estadual Serra do Rola-Moça", "Proteção Integral: Parque", 0.2),),
+    (LandMatch(LAND_NAMES[0], "Proteção Integral: Parque", 0.2),),
     (),
     "sigbm 2026-01-01; sigmine 2026-01-01; lands 2026-01-01",
 )
@@ -73,8 +76,9 @@ def _site(site_id: str, polygon: shapely.Polygon, lon: float, lat: float, score:
 
 
 def made_up_matches(count: int) -> list[RegisterMatch]:
-    """A full match (dam, title, land) for each site."""
-    return [_MATCH] * count
+    """A full match (dam, title, one of twenty lands) for each site."""
+    in_turn = [replace(_MATCH, lands=(LandMatch(name, "Proteção Integral: Parque", 0.2),)) for name in LAND_NAMES]
+    return [in_turn[place % len(in_turn)] for place in range(count)]
 
 
 def made_up_summary(count: int, run_id: str = RUN_ID, imagery: tuple[date | None, date | None] = IMAGERY) -> RunSummary:

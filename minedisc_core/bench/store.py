@@ -6,19 +6,22 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
-from minedisc_core.bench.made_up import made_up_matches, made_up_sites, made_up_summary
+from minedisc_core.bench.made_up import LAND_NAMES, made_up_matches, made_up_sites, made_up_summary
 from minedisc_core.bench.report import Figure, figure, report
-from minedisc_core.domain import Reason, Status
+from minedisc_core.domain import Impact, Reason, RegisterStatus, Status
 from minedisc_core.review import new_verdict
-from minedisc_core.store import CandidateFilter, Store
+from minedisc_core.store import CandidateFilter, Order, Store
 
 PAGE = 50
+GESTURE = 24
+"""Chips of the smallest grid view."""
 _RUNS = 3
 """An absolute time counts as the best of three runs."""
 _REPEATS = 100
@@ -39,10 +42,29 @@ def bench_store(rows: int = 100_000) -> dict[str, Any]:
 
 
 def _reading(store: Store) -> Iterator[Figure]:
-    for order in ("score", "uncertainty", "place"):
-        wanted = CandidateFilter(statuses=(Status.UNDECIDED,), order=order)
-        yield from _timed(f"first {PAGE} undecided by {order}", lambda w=wanted: store.candidates(w, PAGE), "< 60")  # type: ignore[misc]  # bound default
+    for name, wanted in _questions():
+        yield from _timed(f"first {PAGE} undecided {name}", lambda w=wanted: store.candidates(w, PAGE), "< 60")  # type: ignore[misc]  # bound default
     yield from _timed("counters", store.counters)
+    yield from _timed("progress", store.progress)
+    yield from _timed("choices of a filter", store.choices)
+
+
+def _questions() -> Iterator[tuple[str, CandidateFilter]]:
+    """Every order, and the filters that the review page adds to them."""
+    open_ones = CandidateFilter(statuses=(Status.UNDECIDED,))
+    for order in get_args(Order):
+        yield f"by {order}", replace(open_ones, order=order)
+    by_priority = replace(open_ones, order="priority")
+    yield "in a land by priority", replace(by_priority, lands=(LAND_NAMES[3],))
+    yield "in a box by priority", replace(by_priority, box=(-44.0, -20.0, -43.5, -19.5))
+    yield (
+        "in a land and a box by place",
+        replace(open_ones, order="place", lands=LAND_NAMES[:2], box=(-44.0, -20.0, -43.0, -19.0)),
+    )
+    yield "with all choices by score", replace(
+        open_ones, impacts=(Impact.HIGH,), score_min=0.7, score_max=0.9, box=(-45.5, -20.5, -42.5, -17.5),
+        lands=LAND_NAMES[:6], register_statuses=(RegisterStatus.NOTHING_FOUND,), seen=False,
+    )  # fmt: skip
 
 
 def _writing(store: Store, ids: Iterator[str]) -> Iterator[Figure]:
@@ -58,13 +80,32 @@ def _writing(store: Store, ids: Iterator[str]) -> Iterator[Figure]:
     def undo() -> None:
         store.undo("bench", f"undo-{next(turn)}")
 
+    def decide_with_outline() -> None:
+        store.record([new_verdict(next(ids), Status.CONFIRMED, "bench", footprint=outline)])
+
+    def look() -> None:
+        store.mark_seen([next(ids)], "bench")
+
+    def decide_together() -> None:
+        """A gesture in the grid: one reason for many look-alikes."""
+        batch = f"batch-{next(turn)}"
+        reason = Reason.RIVER_BANK
+        store.record(
+            [new_verdict(next(ids), Status.REJECTED, "bench", reason=reason, batch_id=batch) for _ in range(GESTURE)]
+        )
+
+    outline = made_up_sites(1)[0].polygon
     yield from _timed("verdict", decide, "< 30")
+    yield from _timed("verdict with an outline", decide_with_outline, "< 30")
+    yield from _timed("look", look)
     yield from _timed("undo", undo)
+    yield from _timed(f"{GESTURE} verdicts in one gesture", decide_together, repeats=10)
+    yield from _timed(f"undo of {GESTURE} in one gesture", undo, repeats=10)
 
 
-def _timed(name: str, work: Callable[[], object], goal: str = "") -> Iterator[Figure]:
+def _timed(name: str, work: Callable[[], object], goal: str = "", repeats: int = _REPEATS) -> Iterator[Figure]:
     """p95 (with the goal) and p50 of the run with the best p95 of three."""
-    runs = [np.array([_seconds(work) for _ in range(_REPEATS)]) * 1000 for _ in range(_RUNS)]
+    runs = [np.array([_seconds(work) for _ in range(repeats)]) * 1000 for _ in range(_RUNS)]
     best = min(runs, key=lambda run: float(np.percentile(run, 95)))
     yield figure(f"{name}, p95", float(np.percentile(best, 95)), "ms", goal)
     yield figure(f"{name}, p50", float(np.percentile(best, 50)), "ms")

@@ -13,19 +13,23 @@ from minedisc_core.cli.options import AsJson
 from minedisc_core.cli.output import print_json, print_table, say
 from minedisc_core.errors import UsageError
 
-BenchWord = Literal["demo", "scan", "store", "export", "tailings"]
+BenchWord = Literal["demo", "scan", "store", "export", "tailings", "review"]
 
 
 def bench(
-    name: Annotated[BenchWord, typer.Argument(metavar="demo|scan|store|export|tailings", show_default=False)],
-    size: Annotated[int | None, typer.Option(min=1, help="Other than the stated size (px, or rows).")] = None,
+    name: Annotated[BenchWord, typer.Argument(metavar="demo|scan|store|export|tailings|review", show_default=False)],
+    size: Annotated[
+        int | None,
+        typer.Option("--size", "--candidates", min=1, help="Other than the stated size (px, rows, or candidates)."),
+    ] = None,
+    presses: Annotated[int | None, typer.Option(min=1, help="Key presses per size (review).")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure, and compare each figure with its goal. Takes minutes."""
     measure: Callable[..., dict[str, Any]] = getattr(
         importlib.import_module(f"minedisc_core.bench.{name}"), f"bench_{name}"
     )
-    found = measure(**_size_argument(measure, size))
+    found = measure(**_size_argument(measure, size), **_presses_argument(measure, presses))
     if as_json:
         print_json(found)
         return
@@ -48,3 +52,16 @@ def _size_argument(measure: Callable[..., Any], size: int | None) -> dict[str, i
         if isinstance(parameter.default, int) and not isinstance(parameter.default, bool):
             return {parameter.name: size}
     raise UsageError("this benchmark has no size", remedy="leave --size out")
+
+
+def _presses_argument(measure: Callable[..., Any], presses: int | None) -> dict[str, int]:
+    """The number of key presses.
+
+    Raises:
+        UsageError: this benchmark presses no keys.
+    """
+    if presses is None:
+        return {}
+    if "presses" in inspect.signature(measure).parameters:
+        return {"presses": presses}
+    raise UsageError("this benchmark presses no keys", remedy="leave --presses out")

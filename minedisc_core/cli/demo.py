@@ -27,7 +27,7 @@ STATE_FILE = "demo.json"
 
 def demo(
     home: Home = None,
-    size: Annotated[int, typer.Option(min=512, help="Side of the area in pixels of 10 m.")] = DEFAULT_SIZE_PX,
+    size: Annotated[int, typer.Option(min=1, help="Side of the area in pixels of 10 m.")] = DEFAULT_SIZE_PX,
     seed: Annotated[int, typer.Option(min=0, help="Another seed, another landscape.")] = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -41,8 +41,20 @@ def demo(
     if as_json:
         print_json(state)
         return
-    print(f"demo area: {settings.demo}, run {state['run_id']}")
+    print(f"demo area: {settings.demo}, {_run_words(state)}")
     print("next: make run, or minedisc candidates --home " + str(settings.home))
+
+
+def _run_words(state: dict[str, Any]) -> str:
+    if state["run_id"]:
+        return f"run {state['run_id']}"
+    from minedisc_core.grid import WINDOW_PX
+
+    side = state["size_px"]
+    return (
+        f"no run: {side} x {side} px hold no cell, there is nothing to scan "
+        f"(a cell looks at {WINDOW_PX} x {WINDOW_PX} px: choose --size {WINDOW_PX} or more)"
+    )
 
 
 def demo_is_ready(settings: Settings) -> bool:
@@ -58,10 +70,13 @@ def is_ready(settings: Settings, state: dict[str, Any]) -> bool:
 def prepare(settings: Settings, state: dict[str, Any]) -> None:
     """Do what is missing: area, registers, scan, take-in; each step says so on stderr.
 
+    An area too small for a cell is not scanned: its state ends without a run.
+
     Raises:
         MinediscError: a step failed; the earlier ones are kept.
     """
     from minedisc_core.detection.models import load_model
+    from minedisc_core.grid import cells_along
     from minedisc_core.imagery.demo import write_demo
 
     load_model(MODEL, settings)  # a missing model is told before the work, not after it
@@ -71,11 +86,15 @@ def prepare(settings: Settings, state: dict[str, Any]) -> None:
     write_state(settings, state)
     say("demo 2 of 4: loading the demo registers ...")
     load_registers(settings, area)
-    say(f"demo 3 of 4: scanning with {MODEL} ...")
-    folder = settings.runs / str(state["run_id"])
-    scan_once(settings, area.mosaic, folder)
-    say("demo 4 of 4: taking the run in ...")
-    run_verb(settings, "take_in", run_dir=str(folder))
+    if cells_along(state["size_px"]):
+        say(f"demo 3 of 4: scanning with {MODEL} ...")
+        folder = settings.runs / str(state["run_id"])
+        scan_once(settings, area.mosaic, folder)
+        say("demo 4 of 4: taking the run in ...")
+        run_verb(settings, "take_in", run_dir=str(folder))
+    else:
+        state["run_id"] = None
+        say(f"demo 3 and 4 of 4: {_run_words(state)}")
     state["done"] = True
     write_state(settings, state)
 
@@ -90,7 +109,8 @@ def load_registers(settings: Settings, area: DemoArea) -> None:
     with open_mosaic([area.mosaic]) as mosaic:
         covered = mapping(mosaic.grid.footprint)
     before = registers_list(None, settings)
-    for kind, path in (("sigbm", area.sigbm), ("sigmine", area.sigmine), ("lands", area.land)):
+    files = (("sigbm", area.sigbm), ("sigmine", area.sigmine), ("lands", area.land), ("rivers", area.rivers))
+    for kind, path in files:
         added = run_verb(settings, "registers_add", kind=kind, path=str(path), coverage_polygon=covered)
         new = added["snapshot"]
         for old in before:
@@ -124,7 +144,8 @@ def read_state(settings: Settings, size_px: int, seed: int) -> dict[str, Any]:
     from minedisc_core.jobs import new_run_id
 
     stored = _stored(settings)
-    if (stored.get("size_px"), stored.get("seed")) == (size_px, seed) and stored.get("run_id"):
+    is_same = (stored.get("size_px"), stored.get("seed")) == (size_px, seed)
+    if is_same and (stored.get("run_id") or stored.get("done")):
         return stored
     return {"size_px": size_px, "seed": seed, "run_id": new_run_id(), "done": False}
 

@@ -18,7 +18,7 @@ Home = Annotated[
     typer.Option("--home", help="Folder of database, runs and registers (default: MINEDISC_HOME, else data/)."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
-RunId = Annotated[str | None, typer.Option("--run-id", help="Only this run.")]
+RunId = Annotated[str | None, typer.Option("--run-id", "--run", help="Only this run.")]
 
 
 def settings_of(home: Path | None) -> Settings:

@@ -1,4 +1,4 @@
-"""Registers of known mines, dams, titles and lands: add, list, retire."""
+"""Registers of known mines, dams, titles, lands and rivers: add, list, retire."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import typer
 from minedisc_core.cli.options import AsJson, Home, run_verb, settings_of
 from minedisc_core.cli.output import clean, print_json, print_table, say
 
-app = typer.Typer(help="Registers of known mines, dams, titles and protected lands.", no_args_is_help=True)
+app = typer.Typer(help="Registers of known mines, dams, titles, protected lands and rivers.", no_args_is_help=True)
 
-KindWord = Literal["sigbm", "sigmine", "lands", "points", "polygons"]
+KindWord = Literal["sigbm", "sigmine", "lands", "points", "polygons", "rivers"]
 PROBLEMS_SHOWN = 20
 
 
 @app.command()
 def add(
-    kind: Annotated[KindWord, typer.Argument(metavar="sigbm|sigmine|lands|points|polygons", show_default=False)],
+    kind: Annotated[KindWord, typer.Argument(metavar="sigbm|sigmine|lands|points|polygons|rivers", show_default=False)],
     file: Annotated[Path, typer.Argument(help="CSV, GeoJSON, GeoPackage, shapefile or zip.", show_default=False)],
     home: Home = None,
     as_of: Annotated[str | None, typer.Option(help="Date the register is from, YYYY-MM-DD (default: today).")] = None,

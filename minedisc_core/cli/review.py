@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import json
 import uuid
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -11,6 +12,7 @@ import typer
 
 from minedisc_core.cli.options import AsJson, Home, RunId, file_to_write, run_verb, run_verb_on_existing, settings_of
 from minedisc_core.cli.output import clean, print_json, print_table, say
+from minedisc_core.errors import UsageError
 
 VerdictWord = Literal["confirmed", "rejected", "unsure"]
 ImpactWord = Literal["high", "low", "no_ore", "unknown"]
@@ -31,9 +33,19 @@ ReasonWord = Literal[
     "other",
 ]
 REASON_HELP = f"Why it is rejected: {', '.join(get_args(ReasonWord))}. Left out: other."
+REASONS_HELP = "Why it was rejected; repeatable."
+_GEOJSON_MAX_BYTES = 5_000_000
 FormatWord = Literal["csv", "kml", "kmz", "gpkg", "parquet"]
-OrderWord = Literal["score", "uncertainty", "oldest", "place"]
+OrderWord = Literal["score", "uncertainty", "oldest", "place", "priority"]
 Analyst = Annotated[str | None, typer.Option("--analyst", help="Who decides (default: your login name).")]
+
+
+def reason_code(text: str) -> str:
+    """The code of a reason; blanks and hyphens are taken for underscores."""
+    code = "_".join(text.casefold().replace("-", " ").replace("_", " ").split())
+    if code not in get_args(ReasonWord):
+        raise typer.BadParameter(f"{text!r} is no reason: {', '.join(get_args(ReasonWord))}")
+    return code
 
 
 def take_in(
@@ -64,6 +76,17 @@ def candidates(
     status: Annotated[list[str] | None, typer.Option(help=f"{STATUS_WORDS}; repeatable.")] = None,
     impact: Annotated[list[str] | None, typer.Option(help="high, low, no_ore, unknown; repeatable.")] = None,
     register_status: Annotated[list[str] | None, typer.Option(help=f"{REGISTER_WORDS}; repeatable.")] = None,
+    reason: Annotated[list[str] | None, typer.Option(metavar="REASON", parser=reason_code, help=REASONS_HELP)] = None,
+    analyst: Annotated[list[str] | None, typer.Option(help="Who gave the verdict in force; repeatable.")] = None,
+    land: Annotated[list[str] | None, typer.Option(help="Name of a protected land it meets; repeatable.")] = None,
+    score_min: Annotated[float | None, typer.Option(min=0, max=1, help="Lowest score.")] = None,
+    score_max: Annotated[float | None, typer.Option(min=0, max=1, help="Highest score.")] = None,
+    box: Annotated[
+        tuple[float, float, float, float] | None,
+        typer.Option(metavar="WEST SOUTH EAST NORTH", help="Only in this box, degrees."),
+    ] = None,
+    seen: Annotated[bool | None, typer.Option("--seen/--unseen", help="Whether anybody has looked at it.")] = None,
+    history: Annotated[bool, typer.Option("--history", help="JSON: also all verdicts and undos of each.")] = False,
     discarded: Annotated[bool, typer.Option("--discarded", help='Text: also those hidden as "no ore".')] = False,
     order: Annotated[OrderWord, typer.Option(help="Which come first.")] = "score",
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many.")] = None,
@@ -76,6 +99,14 @@ def candidates(
         statuses=status or [],
         impacts=impact or [],
         register_statuses=register_status or [],
+        reasons=reason or [],
+        analysts=analyst or [],
+        lands=land or [],
+        score_min=score_min,
+        score_max=score_max,
+        box=box,
+        seen=seen,
+        with_history=history and as_json,
         include_discarded=as_json or discarded,
         order=order,
         limit=limit,
@@ -94,14 +125,6 @@ def _candidate_row(found: dict[str, Any]) -> list[object]:
     return [found["candidate_id"], found["score"], *words, *place, f"{found['area_cells_ha']:,.1f}"]
 
 
-def reason_code(text: str) -> str:
-    """The code of a reason; blanks and hyphens are taken for underscores."""
-    code = "_".join(text.casefold().replace("-", " ").replace("_", " ").split())
-    if code not in get_args(ReasonWord):
-        raise typer.BadParameter(f"{text!r} is no reason: {', '.join(get_args(ReasonWord))}")
-    return code
-
-
 def verdict(
     candidate_id: Annotated[str, typer.Argument(show_default=False)],
     decision: Annotated[VerdictWord, typer.Argument(metavar="confirmed|rejected|unsure", show_default=False)],
@@ -111,6 +134,9 @@ def verdict(
     impact: Annotated[ImpactWord | None, typer.Option(help="Corrected class, with a confirmation.")] = None,
     moved: Annotated[
         tuple[float, float] | None, typer.Option("--move-to", metavar="LON LAT", help="Where the mine really is.")
+    ] = None,
+    footprint: Annotated[
+        Path | None, typer.Option(metavar="FILE.geojson", help="Outline of the mine: polygons, longitude, latitude.")
     ] = None,
     home: Home = None,
     as_json: AsJson = False,
@@ -127,10 +153,27 @@ def verdict(
         notes=notes,
         impact=impact,
         moved=moved,
+        footprint=None if footprint is None else _geojson(footprint),
         event_id=str(uuid.uuid4()),
     )
     run_verb(settings, "cut_samples")
     _print_decided(decided, as_json)
+
+
+def _geojson(path: Path) -> object:
+    """What a GeoJSON file holds.
+
+    Raises:
+        UsageError: it is too large, cannot be read, or is no JSON.
+    """
+    try:
+        if path.stat().st_size > _GEOJSON_MAX_BYTES:
+            raise UsageError(f"{path} is too large", f"at most {_GEOJSON_MAX_BYTES:,} bytes", "simplify the outline")
+        return json.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror or error}", "a GeoJSON file") from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path} is no JSON: {error}", "a GeoJSON file in UTF-8") from error
 
 
 def undo(
@@ -139,13 +182,16 @@ def undo(
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take back your last verdict; again, the one before."""
+    """Take back your last verdict (verdicts given in one gesture go together); again, the one before."""
     arguments = {"candidate_id": candidate_id, "analyst": analyst or getpass.getuser(), "event_id": str(uuid.uuid4())}
     undone = run_verb_on_existing(settings_of(home), "undo", **arguments)
     if undone is None and not as_json:
         print("nothing to undo")
         return
     _print_decided(undone, as_json)
+    if undone is not None and not as_json:
+        for candidate in undone["undone"][1:]:
+            print(f"{candidate}: undone with it")
 
 
 def _print_decided(candidate: dict[str, Any] | None, as_json: bool) -> None:

@@ -13,14 +13,14 @@ import pyogrio
 import shapely
 
 from minedisc_core.domain import Candidate
-from minedisc_core.exports.rows import CAUTION, COLUMNS, NAMES, registers_as_of, row
+from minedisc_core.exports.rows import CAUTION, COLUMNS, NAMES, geometry, registers_as_of, row
 
 LAYER = "candidates"
 _TYPES: dict[type, str] = {str: "str", float: "float64", int: "int64", bool: "bool"}
 
 
 def frame(candidates: Sequence[Candidate]) -> gpd.GeoDataFrame:
-    """The export's columns with the sites' polygons, all as MultiPolygon (one type for every reader)."""
+    """The export's columns with what `rows.geometry` shows, all as MultiPolygon (one type for every reader)."""
     rows = [row(candidate) for candidate in candidates]
     columns: dict[str, Any] = {
         column.name: pd.Series([values[place] for values in rows], dtype=_TYPES[column.kind])
@@ -30,7 +30,7 @@ def frame(candidates: Sequence[Candidate]) -> gpd.GeoDataFrame:
 
 
 def _multipolygons(candidates: Sequence[Candidate]) -> list[Any]:
-    given = np.fromiter((candidate.site.polygon for candidate in candidates), object, len(candidates))
+    given = np.fromiter((geometry(candidate) for candidate in candidates), object, len(candidates))
     return [shapely.multipolygons(list(getattr(shape, "geoms", [shape]))) for shape in shapely.force_2d(given)]
 
 

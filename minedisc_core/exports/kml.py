@@ -21,7 +21,7 @@ from PIL import Image
 from shapely.geometry.base import BaseGeometry
 
 from minedisc_core.domain import UNREGISTERED, Candidate, Impact, RegisterStatus, Status
-from minedisc_core.exports.rows import CAUTION, NAMES, registers_as_of, row
+from minedisc_core.exports.rows import CAUTION, NAMES, geometry, registers_as_of, row
 from minedisc_core.runs import CHIPS
 
 FOLDERS = {
@@ -46,9 +46,9 @@ _DEGREE_M = 111_320.0
 _CHIP_KINDS = ("true_colour", "swir")
 _CHIP_QUALITY = 88
 _SHOWN = (
-    "status", "register_text", "impact", "score", "area_cells_ha", "verdict_by", "verdict_at_utc", "notes",
-    "nearest_dam", "nearest_dam_distance_m", "titles", "lands", "registers_as_of", "imagery_start",
-    "imagery_end", "model",
+    "status", "register_text", "impact", "score", "area_cells_ha", "area_drawn_ha", "verdict_by", "verdict_at_utc",
+    "notes", "nearest_dam", "nearest_dam_distance_m", "nearest_river", "nearest_river_distance_m", "titles", "lands",
+    "registers_as_of", "imagery_start", "imagery_end", "model",
 )  # fmt: skip
 _BALLOON = (
     "<h3>$[name]</h3>$[description]<table>"
@@ -105,7 +105,7 @@ def _as_jpeg(source: Path) -> bytes:
 
 def _pictures(chips: Iterable[str]) -> str:
     images = "".join(f'<img src="{escape(name)}" width="260"/>' for name in chips)
-    return f"<description>{escape(images)}</description>" if images else ""
+    return escape(images)
 
 
 def write_document(
@@ -153,10 +153,19 @@ def _placemark(candidate: Candidate, description: str) -> str:
     data = "".join([f"{start}{_text(value)}</value></Data>" for start, value in zip(_DATA, values, strict=False)])
     name = f"{_NAMES[candidate.impact]}, score {candidate.site.score:.2f}, {candidate.candidate_id}"
     return (
-        f"<Placemark><name>{escape(name)}</name>{description}{_look_at(candidate, values[1], values[2])}"
-        f"{_time_span(candidate)}<styleUrl>#impact-{candidate.impact}</styleUrl>"
-        f"<ExtendedData>{data}</ExtendedData>{_geometry(candidate.site.polygon)}</Placemark>\n"
+        f"<Placemark><name>{escape(name)}</name>{_description(candidate, description)}"
+        f"{_look_at(candidate, values[1], values[2])}{_time_span(candidate)}"
+        f"<styleUrl>#impact-{candidate.impact}</styleUrl>"
+        f"<ExtendedData>{data}</ExtendedData>{_geometry(geometry(candidate))}</Placemark>\n"
     )
+
+
+def _description(candidate: Candidate, pictures: str) -> str:
+    """Both areas where a person drew one, and the pictures (escaped)."""
+    if candidate.area_drawn_ha is None:
+        return f"<description>{pictures}</description>" if pictures else ""
+    areas = f"Drawn outline {candidate.area_drawn_ha:,.1f} ha; 270 m cells {candidate.site.area_cells_ha:,.1f} ha."
+    return f"<description>{areas}{pictures}</description>"
 
 
 def _text(value: Any) -> str:

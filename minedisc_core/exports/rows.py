@@ -10,13 +10,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from minedisc_core.domain import Candidate, LandMatch, RegisterMatch, RegisterStatus, TitleMatch
+from shapely.geometry.base import BaseGeometry
+
+from minedisc_core.domain import Candidate, LandMatch, RegisterMatch, RegisterStatus, Status, TitleMatch
 from minedisc_core.store.text import one_line
 
 CAUTION = (
     "Places pointed out by a model in satellite imagery and looked at by people. No entry found in a register is no"
     " proof: registers have gaps and wrong coordinates, a Guia de Utilização can allow extraction earlier than a title,"
-    " and an environmental licence is separate. area_cells_ha is the area of 270 m cells, not of a mine."
+    " and an environmental licence is separate. area_cells_ha is the area of 270 m cells, not of a mine; area_drawn_ha"
+    " is that of the outline a person drew, which is the geometry where geometry_source says drawn."
 )
 """The note that goes into every file."""
 
@@ -60,6 +63,20 @@ def _lat(candidate: Candidate) -> float:
     return round(candidate.site.lat if candidate.moved_lat is None else candidate.moved_lat, _PLACES)
 
 
+def _area_drawn_ha(candidate: Candidate) -> float | None:
+    return None if candidate.area_drawn_ha is None else round(candidate.area_drawn_ha, 2)
+
+
+def geometry(candidate: Candidate) -> BaseGeometry:
+    """What a file shows of the candidate, EPSG:4326: the outline drawn with its confirmation, else its cells."""
+    return candidate.footprint if candidate.footprint and _is_drawn(candidate) else candidate.site.polygon
+
+
+def _is_drawn(candidate: Candidate) -> bool:
+    """An outline counts once the mine is confirmed: what is unsure or rejected is shown as the machine saw it."""
+    return candidate.status is Status.CONFIRMED and candidate.footprint is not None
+
+
 def _dam(candidate: Candidate, name: str) -> str:
     dam = candidate.match.nearest_dam
     return one_line(getattr(dam, name)) if dam else ""
@@ -68,6 +85,11 @@ def _dam(candidate: Candidate, name: str) -> str:
 def _dam_distance_m(candidate: Candidate) -> float | None:
     dam = candidate.match.nearest_dam
     return round(dam.distance_m, 1) if dam else None
+
+
+def _river_distance_m(candidate: Candidate) -> float | None:
+    river = candidate.match.nearest_river
+    return round(river.distance_m, 1) if river else None
 
 
 @lru_cache(maxsize=4096)
@@ -99,6 +121,8 @@ COLUMNS: tuple[Column, ...] = (
     Column("mean_score", float, lambda c: round(c.site.mean_score, 6)),
     Column("cells", int, lambda c: c.site.cells),
     Column("area_cells_ha", float, lambda c: round(c.site.area_cells_ha, 2)),
+    Column("area_drawn_ha", float, _area_drawn_ha),
+    Column("geometry_source", str, lambda c: "drawn" if _is_drawn(c) else "cells"),
     Column("reason", str, lambda c: str(c.reason or "")),
     Column("verdict_by", str, lambda c: one_line(c.verdict_by)),
     Column("verdict_at_utc", str, lambda c: _moment(c.verdict_at_utc)),
@@ -108,6 +132,8 @@ COLUMNS: tuple[Column, ...] = (
     Column("nearest_dam", str, lambda c: _dam(c, "name")),
     Column("nearest_dam_owner", str, lambda c: _dam(c, "owner")),
     Column("nearest_dam_distance_m", float, _dam_distance_m),
+    Column("nearest_river", str, lambda c: one_line(c.match.nearest_river.name) if c.match.nearest_river else ""),
+    Column("nearest_river_distance_m", float, _river_distance_m),
     Column("titles", str, lambda c: _titles(c.match.titles)),
     Column("outside_extracting_titles_fraction", float, lambda c: _outside(c.match)),
     Column("lands", str, lambda c: _lands(c.match.lands)),

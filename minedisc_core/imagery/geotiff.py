@@ -242,7 +242,7 @@ def check_bands(mosaic: Mosaic, bands: Sequence[str], level: ProductLevel) -> No
         )
     if mosaic.level != level:
         raise ImageryError(
-            f"{_first(mosaic)} is {mosaic.level}",
+            f"the mosaic {_first(mosaic)} is {mosaic.level}",
             f"{level}, which the model was trained on",
             f"choose a model for {mosaic.level}, or a mosaic of {level}",
         )
@@ -261,9 +261,9 @@ def _first(mosaic: Mosaic) -> str:
     return mosaic.paths[0] + (f" (and {more} more)" if more else "")
 
 
-def pixel_size_m(grid: RasterGrid) -> tuple[float, float]:
-    """Geodesic height and width, in metres, of the pixel in the middle of a grid of any CRS."""
-    row, col = grid.height_px / 2, grid.width_px / 2
+def pixel_size_m(grid: RasterGrid, pixel: tuple[int, int] | None = None) -> tuple[float, float]:
+    """Geodesic height and width, in metres, of a pixel (row, column; None: the middle one) of a grid of any CRS."""
+    row, col = pixel or (grid.height_px / 2, grid.width_px / 2)
     here, below, right = grid.lonlat(np.array([row, row + 1, row]), np.array([col, col, col + 1]))
     return geodesic_distance_m(*here, *below), geodesic_distance_m(*here, *right)
 

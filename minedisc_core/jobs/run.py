@@ -151,7 +151,7 @@ class _Run:
         problems = [f"tile {p.tile.name}: {p.reason}" for p in result.problems]
         problems += [*self._without_data(result), *self._outside()]
         if self.ready.request.pictures:
-            problems += write_pictures(self.ready.mosaic, groups, self.run_dir, self._step)
+            problems += write_pictures(self.ready.mosaic, groups, self.run_dir, self._step, self.settings.runs)
         summary = self._summary(result, groups, problems, time.monotonic() - started)
         write_summary(self.run_dir, summary)
         self.log.phase("finished")

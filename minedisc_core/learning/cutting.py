@@ -1,8 +1,8 @@
 """Samples: training windows cut from the mosaic of a run after a verdict.
 
-A sample is 255 px of all bands of the mosaic, DN, centred on the peak cell's centre pixel or on the point
-an analyst moved it to. Its middle 201 px are the paper's window; in 255 px the middle cell scores exactly
-as in a scan.
+A sample is 255 px of all bands of the mosaic, DN, centred on the peak cell's centre pixel, on the point
+an analyst moved it to, or inside the outline drawn with a confirmation. Its middle 201 px are the paper's
+window; in 255 px the middle cell scores exactly as in a scan.
 
 HOME/samples/<sample_id>.npz    pixels uint16 (255, 255, band), facts (JSON)
 """
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from shapely.geometry import mapping
 
 from minedisc_core.domain import Candidate
 from minedisc_core.errors import ImageryError, MinediscError
@@ -86,7 +87,7 @@ def _cut_run(store: Store, settings: Settings, run_id: str, rows: Sequence[Queue
         mosaic = open_run_mosaic(store.run(run_id))
     except MinediscError as error:
         for row in rows:
-            store.note_pixels(row.sample_id, "failed", str(error))
+            _note_failure(store, row, error)
         return 0
     with mosaic:
         candidates = store.candidates_by_id([row.candidate_id for row in rows])
@@ -98,10 +99,16 @@ def _cut(store: Store, settings: Settings, mosaic: Mosaic, row: QueueRow, candid
         content = cut_sample(mosaic, row, candidate)
         write_atomically(sample_path(settings, row.sample_id), content)
     except MinediscError as error:
-        store.note_pixels(row.sample_id, "failed", str(error))
+        _note_failure(store, row, error)
         return False
     store.note_pixels(row.sample_id, "cut", "", hashlib.sha256(content).hexdigest())
     return True
+
+
+def _note_failure(store: Store, row: QueueRow, error: MinediscError) -> None:
+    """Write down why; not again each time it is tried and fails alike, for verdicts would wait for all these writes."""
+    if (row.pixels, row.problem) != ("failed", str(error)):
+        store.note_pixels(row.sample_id, "failed", str(error))
 
 
 def cut_sample(mosaic: Mosaic, row: QueueRow, candidate: Candidate) -> bytes:
@@ -138,6 +145,7 @@ def _facts(mosaic: Mosaic, row: QueueRow, candidate: Candidate) -> dict[str, Any
         "lon": row.lon,
         "lat": row.lat,
         "is_moved": row.is_moved,
+        "footprint": None if row.footprint is None else mapping(row.footprint),
         "bands": list(mosaic.bands),
         "level": None if mosaic.level is None else str(mosaic.level),
         "source": mosaic.source,

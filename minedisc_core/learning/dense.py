@@ -25,6 +25,7 @@ from minedisc_core.detection.networks import MINE, Tensors, build_discovery, get
 from minedisc_core.domain import ProductLevel
 from minedisc_core.grid import CENTRE_PX, HEAD_FEATURES, STRIDE_PX, RasterGrid
 from minedisc_core.learning.evaluation import classification_figures
+from minedisc_core.learning.soundness import StepGuard, clipped_adam, only_finite
 from minedisc_core.learning.training import Trained, band_statistics, symmetry
 
 IGNORED = -1
@@ -110,6 +111,9 @@ def train_on_scenes(
         bands: band names in the order of the pixels' last axis.
         level: product of the pixels.
         options: see DenseOptions.
+
+    Raises:
+        MinediscError: losses or weights came to no finite number.
     """
     chosen = options or DenseOptions()
     started = time.monotonic()
@@ -119,6 +123,7 @@ def train_on_scenes(
     found, expected = fit.predictions()
     figures = {
         **_facts(scenes, chosen, started),
+        "steps_left_out": fit.guard.left_out,
         "training": classification_figures(expected, found),
         "validation": classification_figures(expected[:0], found[:0]),
     }
@@ -156,7 +161,8 @@ class _DenseFit:
             set_tensors(self.network, options.start_from)
         self.tf = tf = tensorflow()
         rate = keras().optimizers.schedules.CosineDecay(options.learning_rate, options.steps, 0.01)
-        self.optimizer = keras().optimizers.Adam(rate, global_clipnorm=1.0)
+        self.optimizer = clipped_adam(rate)
+        self.guard = StepGuard(options.policy)
         self.optimizer.build(self.network.trainable_variables)
         side, cells = options.tile_features * STRIDE_PX, options.tile_features - HEAD_FEATURES + 1
         pixels = tf.TensorSpec((None, side, side, bands), tf.uint16)
@@ -174,13 +180,16 @@ class _DenseFit:
             until = self.options.steps * (turn + 1) // self.options.rounds
             losses = []
             for step, (pixels, targets) in enumerate(self._batches(until - done), done):
-                losses.append(float(self._step(pixels, targets)))
+                loss, is_sound = self._step(pixels, targets)
+                if self.guard.heed(bool(is_sound)):
+                    losses.append(float(loss))
                 if self.options.on_step:
-                    self.options.on_step(step + 1, losses[-1])
+                    self.options.on_step(step + 1, float(loss))
             done = until
             history.append({"loss": float(np.mean(losses)) if losses else 0.0})
             if turn + 1 < self.options.rounds:
                 self.hard = self._wrong_cells()
+        self.guard.check_weights(get_tensors(self.network))
         return tuple(history)
 
     def _batches(self, count: int) -> Iterator[tuple[NDArray[np.uint16], NDArray[np.int32]]]:
@@ -231,11 +240,9 @@ class _DenseFit:
             each = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.maximum(targets, 0), logits)
             loss = tf.reduce_sum(each * weight) / tf.cast(tf.size(targets), tf.float32)
         variables = self.network.trainable_variables
-        gradients = tape.gradient(loss, variables)
-        is_sound = tf.math.is_finite(tf.linalg.global_norm(gradients))
-        gradients = [tf.where(is_sound, gradient, 0.0) for gradient in gradients]
+        gradients, is_sound = only_finite(loss, tape.gradient(loss, variables))
         self.optimizer.apply(gradients, variables)
-        return loss
+        return loss, is_sound
 
     def _scores_eager(self, pixels: Any) -> Any:
         return self.tf.nn.softmax(self.network(self._normalised(pixels), training=False))[..., MINE]

@@ -2,8 +2,9 @@
 
 Adam, batches of 32, dropout, equal numbers per class, z-score of the training part; beyond the paper:
 validation on other *places* (windows of one place never stand on both sides), the eight symmetries of
-the square, and windows of 255 px, whose middle cell scores exactly as in a scan. The pixels stay uint16
-in memory (1.5 MB a window) and are normalised in the graph; no data enters as the band mean.
+the square, clipped gradients (`soundness`), and windows of 255 px, whose middle cell scores exactly as in
+a scan. The pixels stay uint16 in memory (1.5 MB a window) and are normalised in the graph; no data enters
+as the band mean.
 
     trained = train_discovery(windows, labels, places, bands=L1C_BANDS, level=ProductLevel.L1C)
     save_model(folder, (trained.card("mine-net", "1"), trained.tensors))
@@ -11,6 +12,7 @@ in memory (1.5 MB a window) and are normalised in the graph; no data enters as t
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -35,6 +37,7 @@ from minedisc_core.domain import IMPACT_CLASSES, ProductLevel
 from minedisc_core.errors import UsageError
 from minedisc_core.grid import CONTEXT_PX, PATCH_PX, STRIDE_PX, WINDOW_PX, cells_along
 from minedisc_core.learning.evaluation import classification_figures
+from minedisc_core.learning.soundness import StepGuard, clipped_adam, only_finite
 from minedisc_core.learning.splits import balanced_order, split_by_place
 
 Windows = NDArray[np.uint16]
@@ -106,9 +109,11 @@ def train_discovery(
 
     Raises:
         UsageError: shapes, labels or places cannot be used.
+        MinediscError: losses or weights came to no finite number.
     """
     chosen = _with_rate(options, 1e-3)
     side = _checked_side(windows, labels, places, bands, (WINDOW_PX, CONTEXT_PX), 2)
+    keras().utils.set_random_seed(chosen.seed)  # before the first weights are drawn
     network = build_discovery(len(bands), logits=True, policy=chosen.policy)
     return _train("discovery", network, windows, labels, places, tuple(bands), level, chosen, _crop_of(side))
 
@@ -128,6 +133,7 @@ def train_impact(
     """
     chosen = _with_rate(options, 1e-4)
     _checked_side(patches, labels, places, bands, (PATCH_PX,), len(IMPACT_CLASSES))
+    keras().utils.set_random_seed(chosen.seed)
     network = build_impact(len(bands), logits=True, policy=chosen.policy)
     return _train("impact", network, patches, labels, places, tuple(bands), level, chosen, PATCH_PX)
 
@@ -164,7 +170,6 @@ def _train(
     net: NetKind, network: Any, windows: Windows, labels: Any, places: Any,
     bands: tuple[str, ...], level: ProductLevel, options: TrainingOptions, crop_px: int,
 ) -> Trained:  # fmt: skip
-    keras().utils.set_random_seed(options.seed)
     started = time.monotonic()
     targets = np.asarray(labels, np.int32)
     training, validation = split_by_place(targets, np.asarray(places), options.validation_fraction, options.seed)
@@ -174,6 +179,7 @@ def _train(
     history = fit.run(training, validation)
     figures = {
         **_facts(windows, places, options, started),
+        "steps_left_out": fit.guard.left_out,
         "training": classification_figures(targets[training], fit.predict(training)),
         "validation": classification_figures(targets[validation], fit.predict(validation)),
     }
@@ -245,7 +251,8 @@ class _Fit:
     ) -> None:  # fmt: skip
         self.network, self.windows, self.labels, self.options = network, windows, labels, options
         self.crop_px = crop_px
-        self.optimizer = keras().optimizers.Adam(options.learning_rate)
+        self.optimizer = clipped_adam(options.learning_rate)
+        self.guard = StepGuard(options.policy)
         self.random = np.random.default_rng(options.seed)
         self.tf = tf = tensorflow()
         self._normalised = _normaliser(tf, mean, std)
@@ -262,11 +269,15 @@ class _Fit:
         for epoch in range(1, self.options.epochs + 1):
             figures = {"loss": self._epoch(training), **self._validate(validation)}
             history.append(figures)
-            if figures.get("validation_loss", -epoch) < best:
-                best, kept = figures.get("validation_loss", -epoch), self.network.get_weights()
+            score = figures.get("validation_loss", -epoch)
+            if np.isfinite(figures["loss"]) and score < best:
+                best, kept = score, self.network.get_weights()
             if self.options.on_epoch:
                 self.options.on_epoch(epoch, figures)
+        if self.options.epochs and not np.isfinite(best):
+            raise self.guard.hopeless("the loss of every epoch")
         self.network.set_weights(kept)
+        self.guard.check_weights(get_tensors(self.network))
         return history
 
     def _epoch(self, training: NDArray[np.intp]) -> float:
@@ -274,8 +285,10 @@ class _Fit:
         losses = []
         for start in range(0, len(order), self.options.batch):
             chosen = order[start : start + self.options.batch]
-            losses.append(float(self._step(self._batch(chosen, True), self.labels[chosen])))
-        return float(np.mean(losses))
+            loss, is_sound = self._step(self._batch(chosen, True), self.labels[chosen])
+            if self.guard.heed(bool(is_sound)):
+                losses.append(float(loss))
+        return float(np.mean(losses)) if losses else math.nan
 
     def _batch(self, chosen: NDArray[np.intp], augment: bool) -> Windows:
         side = self.crop_px
@@ -291,8 +304,9 @@ class _Fit:
             logits = self._middle(self.network(self._normalised(pixels), training=True))
             loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits))
         variables = self.network.trainable_variables
-        self.optimizer.apply(tape.gradient(loss, variables), variables)
-        return loss
+        gradients, is_sound = only_finite(loss, tape.gradient(loss, variables))
+        self.optimizer.apply(gradients, variables)
+        return loss, is_sound
 
     def _logits_eager(self, pixels: Any) -> Any:
         return self._middle(self.network(self._normalised(pixels), training=False))

@@ -16,6 +16,7 @@ from pyproj import Transformer
 
 from minedisc_core.domain import RegisterKind, Snapshot
 from minedisc_core.registers.coverage import StatedCoverage
+from minedisc_core.registers.pieces import cut_up
 from minedisc_core.registers.snapshots import label, list_snapshots, read_coverage, read_rows
 from minedisc_core.settings import Settings
 
@@ -64,6 +65,12 @@ class Layer:
         return shapely.STRtree(self.geometry)
 
     @cached_property
+    def pieces(self) -> tuple[Layer, NDArray[np.int64]]:
+        """Long lines and large polygons cut up (`pieces.cut_up`), without texts, and the row of each piece."""
+        pieces, rows = cut_up(self.geometry)
+        return Layer(gpd.GeoDataFrame(geometry=pieces, crs="EPSG:4326"), ()), rows
+
+    @cached_property
     def mercator(self) -> NDArray[np.object_]:
         """Geometries in World Mercator."""
         return to_mercator(self.geometry)
@@ -85,6 +92,8 @@ class ActiveRegisters:
     """Polygons of known mines."""
     titles: Layer
     lands: Layer
+    rivers: Layer
+    """Lines or polygons of water."""
     coverage: dict[RegisterKind, tuple[StatedCoverage, ...]]
     """Where the snapshots of each kind are complete."""
 
@@ -122,6 +131,7 @@ def _load(settings: Settings, snapshots: tuple[Snapshot, ...], stated: tuple[Sta
         outlines=_layer(settings, snapshots, (RegisterKind.POLYGONS,)),
         titles=_layer(settings, snapshots, (RegisterKind.SIGMINE,)),
         lands=_layer(settings, snapshots, (RegisterKind.LANDS,)),
+        rivers=_layer(settings, snapshots, (RegisterKind.RIVERS,)),
         coverage={
             kind: tuple(where for snapshot, where in zip(snapshots, stated, strict=True) if snapshot.kind is kind)
             for kind in kinds

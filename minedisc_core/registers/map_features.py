@@ -26,6 +26,8 @@ class MapFeatures:
     """Points and outlines of known dams and mines."""
     titles: list[dict[str, Any]]
     lands: list[dict[str, Any]]
+    rivers: list[dict[str, Any]]
+    """Lines or outlines, cut off at the boxes."""
     left_out: int
     """Features in the box beyond the limit."""
 
@@ -36,18 +38,21 @@ def features_in(registers: ActiveRegisters, boxes: list[Box], most: int) -> MapF
     mines, missed_mines = _of(registers.outlines, boxes, most, _dam)
     titles, missed_titles = _of(registers.titles, boxes, most, _title)
     lands, missed_lands = _of(registers.lands, boxes, most, _land)
-    left_out = missed_points + missed_mines + missed_titles + missed_lands
-    return MapFeatures([*points, *mines], titles, lands, left_out)
+    rivers, missed_rivers = _of(registers.rivers, boxes, most, _river, is_cut=True)
+    left_out = missed_points + missed_mines + missed_titles + missed_lands + missed_rivers
+    return MapFeatures([*points, *mines], titles, lands, rivers, left_out)
 
 
 def _of(
-    layer: Layer, boxes: list[Box], most: int, label: Callable[[Layer, int], str]
+    layer: Layer, boxes: list[Box], most: int, label: Callable[[Layer, int], str], *, is_cut: bool = False
 ) -> tuple[list[dict[str, Any]], int]:
     if not len(layer) or not boxes:
         return [], 0
     found = np.unique(np.concatenate([layer.tree.query(shapely.box(*box), "intersects") for box in boxes]))
     shown = [int(row) for row in found[:most]]
     thinned = shapely.simplify(layer.geometry[shown], TOLERANCE_DEG)
+    if is_cut:
+        thinned = shapely.intersection(thinned, shapely.union_all([shapely.box(*box) for box in boxes]))
     features = [
         {"type": "Feature", "geometry": mapping(shape), "properties": {"label": label(layer, row)}}
         for row, shape in zip(shown, thinned, strict=True)
@@ -67,6 +72,10 @@ def _title(layer: Layer, row: int) -> str:
 
 def _land(layer: Layer, row: int) -> str:
     return _joined(layer.value("name", row), layer.value("kind", row))
+
+
+def _river(layer: Layer, row: int) -> str:
+    return _joined(layer.value("name", row) or "river", layer.labels[row])
 
 
 def _joined(*parts: str) -> str:

@@ -1,10 +1,12 @@
-"""What the registers say of each site: nearest dam, titles, protected lands, and one careful status.
+"""What the registers say of each site: nearest dam and river, titles, protected lands, and one careful status.
 
 - `registered`: a dam or mine point within `distance_m` of the site, a mine polygon that meets it, or a
   title whose phase may extract and that covers at least 1 % of it.
 - `title_without_extraction_right`: none of these, but a title of another phase covers at least 1 % of it.
 - `nothing_found`: neither. Like the status before it said only where a dam register (SIGBM) and a title
   register (SIGMINE) are loaded and complete; else `not_checked`, naming what is missing.
+
+The nearest river is told beside it and changes no status.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from shapely.geometry.base import BaseGeometry
 from minedisc_core.domain import (
     LandMatch,
     NearestDam,
+    NearestRiver,
     RegisterKind,
     RegisterMatch,
     RegisterStatus,
@@ -29,12 +32,14 @@ from minedisc_core.domain import (
 from minedisc_core.errors import UsageError
 from minedisc_core.registers.active import ActiveRegisters, Layer
 from minedisc_core.registers.coverage import covered
-from minedisc_core.registers.nearest import nearest_entries
+from minedisc_core.registers.nearest import nearest_entries, nearest_within
 from minedisc_core.registers.overlaps import Overlaps, covered_fraction, find_overlaps
 
 T = TypeVar("T")
 DISTANCE_M = 1_000.0
 """Default distance within which a register point stands for the site; points are often off target."""
+RIVER_WITHIN_M = 5_000.0
+"""Farther rivers say nothing of a site."""
 _NEEDED = {RegisterKind.SIGBM: "dam register (SIGBM)", RegisterKind.SIGMINE: "title register (SIGMINE)"}
 
 
@@ -71,6 +76,7 @@ def match_polygons(
     shown = _grouped(_titles(titles, registers.titles), len(sites))
     outside = _outside_extracting(sites, titles, registers.titles)
     missing, has_titles = _missing(sites, registers)
+    rivers = _nearest_rivers(sites, registers.rivers)
     return [
         RegisterMatch(
             status=_status(is_near[i], shown[i], missing[i]),
@@ -80,6 +86,7 @@ def match_polygons(
             lands=lands[i],
             missing=missing[i],
             registers_as_of=registers.as_of,
+            nearest_river=rivers[i],
         )
         for i in range(len(sites))
     ]
@@ -113,6 +120,14 @@ def _nearest_dams(
 
 def _dam(layer: Layer, row: int, distance_m: float) -> NearestDam:
     return NearestDam(layer.value("name", row), layer.value("owner", row), distance_m, layer.labels[row])
+
+
+def _nearest_rivers(sites: NDArray[np.object_], layer: Layer) -> list[NearestRiver | None]:
+    rows, metres = nearest_within(sites, layer, RIVER_WITHIN_M)
+    return [
+        NearestRiver(layer.value("name", int(row)), float(distance), layer.labels[row]) if row >= 0 else None
+        for row, distance in zip(rows, metres, strict=True)
+    ]
 
 
 def _titles(overlaps: Overlaps, layer: Layer) -> list[tuple[int, TitleMatch]]:

@@ -45,6 +45,32 @@ def nearest_entries(sites: NDArray[np.object_], layer: Layer) -> tuple[NDArray[n
     return rows, distances
 
 
+def nearest_within(
+    sites: NDArray[np.object_], layer: Layer, within_m: float
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Row of `layer` nearest to each site (-1: none within `within_m`), and its geodesic distance (m; inf: none).
+
+    Args:
+        sites: n geometries, EPSG:4326.
+        layer: lines and polygons; long ones are searched by their pieces.
+        within_m: geodesic, well under 1,000 km.
+    """
+    rows, distances = np.full(len(sites), -1, np.int64), np.full(len(sites), np.inf)
+    if not len(layer) or not len(sites):
+        return rows, distances
+    pieces, origins = layer.pieces
+    moved = to_mercator(sites)
+    farthest = np.abs(shapely.bounds(sites)[:, [1, 3]]).max(axis=1) + within_m / _METRES_PER_DEG
+    reach = _SLACK * within_m / np.cos(np.radians(np.minimum(farthest, 84.0)))
+    found, nearest = pieces.mercator_tree.query_nearest(moved, max_distance=float(reach.max()), all_matches=False)
+    rows[found], distances[found] = nearest, _geodesic(moved[found], pieces.mercator[nearest])
+    doubtful = found[(distances[found] > 0) & (distances[found] < _SLACK * within_m)]
+    for batch in np.array_split(doubtful, max(1, len(doubtful) // _BATCH)):
+        _improve(batch, sites, moved, pieces, rows, distances)
+    is_near = distances <= within_m
+    return np.where(is_near, origins[rows], -1), np.where(is_near, distances, np.inf)
+
+
 def _improve(
     batch: NDArray[np.int64],
     sites: NDArray[np.object_],

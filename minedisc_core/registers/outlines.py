@@ -13,6 +13,8 @@ from minedisc_core.registers.tables import RowProblem
 
 _POINTS = (0, 4)
 _POLYGONS = (3, 6)
+_LINES = (1, 2, 5)
+_RIVERS = (*_LINES, *_POLYGONS)
 _COLLECTION = 7
 _NAMES = {
     -1: "nothing", 0: "a point", 1: "a line", 2: "a ring", 3: "a polygon", 4: "points", 5: "lines", 6: "polygons",
@@ -40,6 +42,14 @@ def sound_points(geometry: NDArray[np.object_], lines: list[int]) -> Sound:
 def sound_polygons(geometry: NDArray[np.object_], lines: list[int]) -> Sound:
     """Valid polygons within -180..180 and -90..90 degrees; crossings mended and noted; the rest is listed."""
     return _sound(polygons_only(geometry), lines, _POLYGONS, "polygons (load points as `points`)")
+
+
+def sound_rivers(geometry: NDArray[np.object_], lines: list[int]) -> Sound:
+    """Lines or valid polygons within -180..180 and -90..90 degrees; the rest is listed.
+
+    A line that crosses itself is sound; a polygon that does is mended and noted.
+    """
+    return _sound(geometry, lines, _RIVERS, "lines or polygons of water")
 
 
 def polygons_only(geometry: NDArray[np.object_]) -> NDArray[np.object_]:
@@ -82,13 +92,23 @@ def _sound(geometry: NDArray[np.object_], lines: list[int], types: tuple[int, ..
     leave_out(~_in_range(geometry), "lies outside -180..180, -90..90 degrees: projected metres without their CRS?")
     mended, hopeless = geometry.copy(), np.zeros(len(geometry), bool)
     for i in np.flatnonzero(keep & ~shapely.is_valid(geometry)):
-        area = make_area(geometry[i]) if types is _POLYGONS else None
-        hopeless[i] = area is None
-        mended[i] = area
-        if area is not None:
+        mended[i] = _mended(geometry[i], types)
+        hopeless[i] = mended[i] is None
+        if not hopeless[i]:
             problems.append(RowProblem(lines[i], MENDED, left_out=False))
+    leave_out(hopeless & np.isin(kinds, _LINES), "the line has no length")
     leave_out(hopeless, "the outline encloses no area")
     return Sound(keep, mended, problems)
+
+
+def _mended(geometry: BaseGeometry, types: tuple[int, ...]) -> BaseGeometry | None:
+    """What an invalid geometry means, of the same sort; None if it means nothing."""
+    if types is _POINTS:
+        return None
+    if shapely.get_type_id(geometry) not in _LINES:
+        return make_area(geometry)
+    parts = [part for part in shapely.get_parts(geometry) if part.length > 0]
+    return shapely.MultiLineString(parts) if parts else None
 
 
 def _in_range(geometry: NDArray[np.object_]) -> NDArray[np.bool_]:

@@ -8,9 +8,9 @@ import geopandas as gpd
 
 from minedisc_core.domain import RegisterKind
 from minedisc_core.errors import RegisterError
-from minedisc_core.registers import dams, lands, titles
+from minedisc_core.registers import dams, lands, rivers, titles
 from minedisc_core.registers.csv_rows import read_csv_rows
-from minedisc_core.registers.outlines import Sound, sound_points, sound_polygons
+from minedisc_core.registers.outlines import Sound, sound_points, sound_polygons, sound_rivers
 from minedisc_core.registers.tables import COLUMNS, UNNAMED, RawRows, RegisterTable, RowProblem
 from minedisc_core.registers.text import column_texts, find_column
 from minedisc_core.registers.vectors import FORMATS, VectorLayer, open_layers, read_vector_rows
@@ -24,6 +24,7 @@ _ALIASES = {
     RegisterKind.SIGMINE: titles.ALIASES,
     RegisterKind.LANDS: lands.ALIASES,
     RegisterKind.POLYGONS: (dams.NAME,),
+    RegisterKind.RIVERS: rivers.ALIASES,
 }
 _SHOWN_PROBLEMS = 3
 
@@ -77,10 +78,12 @@ def _choose(kind: RegisterKind, layers: list[VectorLayer], name: str) -> VectorL
 def _check_columns(kind: RegisterKind, rows: RawRows) -> None:
     """Refuse a file that is plainly of another kind: taken for mines, titles or lands would register every site."""
     are_titles = bool(find_column(rows.fields, titles.PROCESS) and find_column(rows.fields, titles.PHASE))
-    if kind in (RegisterKind.LANDS, RegisterKind.POLYGONS) and are_titles:
+    if kind in (RegisterKind.LANDS, RegisterKind.POLYGONS, RegisterKind.RIVERS) and are_titles:
         raise RegisterError(f"{rows.source} holds mining titles", f"a file for `{kind}`", "load it as `sigmine`")
     if kind is RegisterKind.POLYGONS and find_column(rows.fields, lands.UNMISTAKABLE):
         raise RegisterError(f"{rows.source} holds protected lands", "outlines of mines", "load it as `lands`")
+    if kind is RegisterKind.RIVERS and find_column(rows.fields, lands.UNMISTAKABLE):
+        raise RegisterError(f"{rows.source} holds protected lands", "rivers", "load it as `lands`")
     if kind is RegisterKind.SIGMINE and find_column(rows.fields, titles.PHASE) is None:
         raise RegisterError(
             f"{rows.source} has no column of phases",
@@ -92,6 +95,8 @@ def _check_columns(kind: RegisterKind, rows: RawRows) -> None:
 def _sound(kind: RegisterKind, rows: RawRows) -> Sound:
     if kind in (RegisterKind.SIGMINE, RegisterKind.LANDS, RegisterKind.POLYGONS):
         return sound_polygons(rows.geometry, rows.lines)
+    if kind is RegisterKind.RIVERS:
+        return sound_rivers(rows.geometry, rows.lines)
     sound = sound_points(rows.geometry, rows.lines)
     if kind is RegisterKind.SIGBM:
         sound.problems.extend(dams.outside_brazil(sound.geometry, rows.lines, sound.keep))
@@ -106,6 +111,8 @@ def _columns(kind: RegisterKind, rows: RawRows) -> tuple[dict[str, list[object]]
     if kind is RegisterKind.POLYGONS:
         names = column_texts(rows.texts, find_column(list(rows.texts.columns), dams.NAME))
         return {"name": [name or UNNAMED for name in names]}, []
+    if kind is RegisterKind.RIVERS:
+        return rivers.river_columns(rows), []
     return dams.point_columns(rows), []
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from minedisc_core.domain import LandMatch, NearestDam, RegisterMatch, RegisterStatus, TitleMatch
+from minedisc_core.domain import LandMatch, NearestDam, NearestRiver, RegisterMatch, RegisterStatus, TitleMatch
 
 GUIA = "check Guia de Utilização"
 STATUS_WORDS = {
@@ -16,13 +16,14 @@ extraction titles, which follows both unregistered statuses, says to check the G
 
 
 def describe(match: RegisterMatch) -> list[str]:
-    """Sentences on one site, the status first: missing registers, nearest dam, titles, protected lands."""
+    """Sentences on one site, the status first: missing registers, nearest dam, titles, a river, lands."""
     return [
         STATUS_WORDS[match.status],
         *(f"Missing: {missing}." for missing in match.missing),
         *([_nearest(match.nearest_dam)] if match.nearest_dam else []),
         *(_title(title) for title in match.titles),
         *_no_extraction_title(match),
+        *([_river(match.nearest_river)] if match.nearest_river else []),
         *_lands(match),
     ]
 
@@ -31,6 +32,11 @@ def _nearest(dam: NearestDam) -> str:
     owner = f" ({dam.owner})" if dam.owner else ""
     where = "meets the site" if dam.distance_m == 0 else f"{distance_text(dam.distance_m)} away"
     return f"Nearest registered dam or mine: {dam.name}{owner}, {where} [{dam.register}]."
+
+
+def _river(river: NearestRiver) -> str:
+    where = "meets the site" if river.distance_m == 0 else f"{distance_text(river.distance_m)} away"
+    return f"Nearest river: {river.name or 'without name'}, {where} [{river.register}]."
 
 
 def distance_text(distance_m: float) -> str:

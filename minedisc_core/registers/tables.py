@@ -17,6 +17,7 @@ COLUMNS: dict[RegisterKind, tuple[str, ...]] = {
     RegisterKind.SIGMINE: ("process", "phase", "may_extract", "holder", "substance", "use", "state"),
     RegisterKind.LANDS: ("name", "kind"),
     RegisterKind.POLYGONS: ("name",),
+    RegisterKind.RIVERS: ("name",),
 }
 """Normalised columns of each kind, before `geometry`. Text is never missing: an empty text is."""
 

@@ -142,7 +142,7 @@ def _read(layer: VectorLayer, columns: Sequence[str], encoding: str | None) -> g
     except (DataSourceError, DataLayerError, ValueError, UnicodeError) as error:
         raise RegisterError(f"{layer.shown} cannot be read: {error}", FORMATS, "export the layer again") from error
     if not isinstance(frame, gpd.GeoDataFrame):
-        raise RegisterError(f"{layer.shown} has no geometry", "a layer of points or polygons")
+        raise RegisterError(f"{layer.shown} has no geometry", "a layer of points, lines or polygons")
     return frame.reset_index(drop=True)
 
 

@@ -6,8 +6,11 @@ import math
 import uuid
 from datetime import UTC, datetime
 
+from shapely.geometry.base import BaseGeometry
+
 from minedisc_core.domain import VERDICTS, Impact, Reason, Status, VerdictEvent
 from minedisc_core.errors import UsageError
+from minedisc_core.review.footprints import checked_footprint
 from minedisc_core.store.text import one_line, several_lines
 
 NOTES_LENGTH = 2_000
@@ -27,6 +30,8 @@ def new_verdict(
     notes: str = "",
     impact: Impact | None = None,
     moved: tuple[float, float] | None = None,
+    footprint: BaseGeometry | None = None,
+    batch_id: str | None = None,
     event_id: str | None = None,
     at_utc: datetime | None = None,
 ) -> VerdictEvent:
@@ -40,6 +45,8 @@ def new_verdict(
         notes: free text of at most `NOTES_LENGTH` characters.
         impact: corrected class, with a confirmation only.
         moved: longitude and latitude (EPSG:4326) where the mine really is.
+        footprint: outline that the person drew, Polygon or MultiPolygon (EPSG:4326); see `checked_footprint`.
+        batch_id: UUID shared by verdicts of one gesture: one undo takes all of them back.
         event_id: the client's UUID, so that a retry is harmless; None makes one.
         at_utc: when it was given; None is now. A time with a zone is turned into naive UTC.
 
@@ -62,6 +69,8 @@ def new_verdict(
         impact=impact,
         moved_lon=lon,
         moved_lat=lat,
+        footprint=None if footprint is None else checked_footprint(footprint),
+        batch_id=None if batch_id is None else _checked_id(batch_id),
     )
 
 
@@ -84,7 +93,10 @@ def _check_impact(verdict: Status, impact: Impact | None) -> None:
 def _checked_point(moved: tuple[float, float] | None) -> tuple[float | None, float | None]:
     if moved is None:
         return None, None
-    lon, lat = (float(value) for value in moved)
+    try:
+        lon, lat = (float(value) for value in moved)
+    except OverflowError:  # a whole number of hundreds of digits
+        lon = lat = math.inf
     if not (math.isfinite(lon) and math.isfinite(lat) and -180 <= lon <= 180 and -90 <= lat <= 90):
         raise UsageError(f"The point was moved to {lon}, {lat}", "longitude and latitude in degrees")
     return lon, lat

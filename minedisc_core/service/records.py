@@ -11,14 +11,15 @@ from typing import Any
 from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 
-from minedisc_core.domain import Candidate
+from minedisc_core.domain import Candidate, PriorityWeights
+from minedisc_core.review import priority, priority_terms
 
 
 def candidate_record(candidate: Candidate) -> dict[str, Any]:
     """A candidate as one flat object: degrees EPSG:4326, hectares, scores 0..1, times naive UTC in ISO form.
 
     `lon`, `lat` are the point an analyst moved the candidate to, else the site's centroid; `geometry` is
-    the union of its cells as GeoJSON.
+    the union of its cells as GeoJSON, `footprint` the outline that a person drew (null if none).
     """
     site, match = candidate.site, candidate.match
     moved = candidate.moved_lon is not None and candidate.moved_lat is not None
@@ -33,12 +34,14 @@ def candidate_record(candidate: Candidate) -> dict[str, Any]:
         "threshold": candidate.threshold,
         "cells": site.cells,
         "area_cells_ha": site.area_cells_ha,
+        "area_drawn_ha": candidate.area_drawn_ha,
         "peak_lon": site.peak_lon,
         "peak_lat": site.peak_lat,
         "impact": candidate.impact.value,
         "impact_probabilities": plain(site.impact_probabilities),
         "discarded": site.discarded,
         "flagged_fill": site.flagged_fill,
+        "seen": candidate.seen,
         "status": candidate.status.value,
         "reason": plain(candidate.reason),
         "notes": candidate.notes,
@@ -47,6 +50,7 @@ def candidate_record(candidate: Candidate) -> dict[str, Any]:
         "earlier": list(candidate.earlier),
         "register_status": match.status.value,
         "nearest_dam": plain(match.nearest_dam),
+        "nearest_river": plain(match.nearest_river),
         "titles": plain(match.titles),
         "outside_extracting_titles_fraction": match.outside_extracting_titles_fraction,
         "lands": plain(match.lands),
@@ -56,7 +60,13 @@ def candidate_record(candidate: Candidate) -> dict[str, Any]:
         "imagery_start": plain(candidate.imagery_start),
         "imagery_end": plain(candidate.imagery_end),
         "geometry": mapping(site.polygon),
+        "footprint": plain(candidate.footprint),
     }
+
+
+def priority_record(candidate: Candidate, weights: PriorityWeights) -> dict[str, Any]:
+    """The candidate's priority and the terms that it is the sum of."""
+    return {"total": priority(candidate, weights), "terms": plain(priority_terms(candidate, weights))}
 
 
 def plain(value: Any) -> Any:

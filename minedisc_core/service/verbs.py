@@ -11,23 +11,23 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
-from minedisc_core.domain import Impact, Reason, RegisterKind, RegisterStatus, Site, Status
+from minedisc_core.domain import Candidate, Impact, PriorityWeights, Reason, RegisterKind, RegisterStatus, Site, Status
 from minedisc_core.errors import UsageError
 from minedisc_core.exports import export as write_export
 from minedisc_core.learning import samples
 from minedisc_core.registers import matching, snapshots
 from minedisc_core.registers.active import load_active
-from minedisc_core.review import new_verdict
+from minedisc_core.review import footprint_from, new_verdict
 from minedisc_core.review import summary as tally
 from minedisc_core.runs import read_sites, read_summary
-from minedisc_core.service.records import candidate_record, plain
+from minedisc_core.service.records import candidate_record, plain, priority_record
 from minedisc_core.settings import Settings
-from minedisc_core.store import CandidateFilter, Store
+from minedisc_core.store import CandidateFilter, Order, Store
 
 Verb = Callable[..., Any]
 Word = TypeVar("Word", bound=StrEnum)
@@ -56,31 +56,68 @@ def take_in(store: Store, settings: Settings, run_dir: str) -> dict[str, Any]:
 
 def candidates(
     store: Store,
-    _settings: Settings,
+    settings: Settings,
     run_id: str | None = None,
     statuses: Sequence[str] = (),
     impacts: Sequence[str] = (),
     register_statuses: Sequence[str] = (),
+    reasons: Sequence[str] = (),
+    analysts: Sequence[str] = (),
+    lands: Sequence[str] = (),
+    score_min: float | None = None,
+    score_max: float | None = None,
+    box: Sequence[float] | None = None,
+    seen: bool | None = None,
     include_discarded: bool = False,
     order: str = "score",
     limit: int | None = None,
+    with_history: bool = False,
 ) -> list[dict[str, Any]]:
-    """The candidates that meet all choices, as `records.candidate_record` describes them.
+    """The candidates that meet all choices, as `records.candidate_record` describes them, with their priority.
+
+    The choices are those of `CandidateFilter`; `box` is west, south, east, north (EPSG:4326). With
+    `with_history` each has all its events too, oldest first.
 
     Raises:
-        UsageError: a word that is none of the known ones.
+        UsageError: a word that is none of the known ones, or a box that is none.
     """
-    if order not in ("score", "uncertainty", "oldest", "place"):
-        raise UsageError(f"order is {order!r}", "score, uncertainty, oldest or place")
+    if order not in get_args(Order):
+        raise UsageError(f"order is {order!r}", ", ".join(get_args(Order)))
     chosen = CandidateFilter(
         run_id=run_id,
         statuses=tuple(_word(Status, text) for text in statuses),
         impacts=tuple(_word(Impact, text) for text in impacts),
         register_statuses=tuple(_word(RegisterStatus, text) for text in register_statuses),
+        reasons=tuple(_word(Reason, text) for text in reasons),
+        analysts=tuple(analysts),
+        lands=tuple(lands),
+        score_min=score_min,
+        score_max=score_max,
+        box=_box(box),
+        seen=seen,
         include_discarded=include_discarded,
         order=order,  # type: ignore[arg-type]  # checked above
+        weights=settings.priority_weights,
     )
-    return [candidate_record(candidate) for candidate in store.candidates(chosen, limit=limit)]
+    return _records(store, settings.priority_weights, store.candidates(chosen, limit=limit), with_history)
+
+
+def _records(
+    store: Store, weights: PriorityWeights, found: Sequence[Candidate], with_history: bool
+) -> list[dict[str, Any]]:
+    records = [candidate_record(each) | {"priority": priority_record(each, weights)} for each in found]
+    if not with_history:
+        return records
+    histories = store.histories([candidate.candidate_id for candidate in found])
+    return [record | {"history": plain(histories[record["candidate_id"]])} for record in records]
+
+
+def _box(edges: Sequence[float] | None) -> tuple[float, float, float, float] | None:
+    if edges is None:
+        return None
+    if len(edges) != 4 or not (edges[0] <= edges[2] and edges[1] <= edges[3]):
+        raise UsageError(f"the box is {', '.join(map(str, edges))}", "west, south, east, north in degrees")
+    return (edges[0], edges[1], edges[2], edges[3])
 
 
 def verdict(
@@ -94,6 +131,7 @@ def verdict(
     impact: str | None = None,
     moved: Sequence[float] | None = None,
     event_id: str | None = None,
+    footprint: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Store what a person decided; the candidate as it is then.
 
@@ -107,9 +145,10 @@ def verdict(
         impact: corrected class, with a confirmation.
         moved: longitude and latitude (EPSG:4326) where the mine really is.
         event_id: UUID made by the caller, so that a repeated call changes nothing.
+        footprint: outline that the person drew, GeoJSON of polygons (EPSG:4326).
 
     Raises:
-        UsageError: an unknown word, or a reason without a rejection.
+        UsageError: an unknown word, a footprint that is none, or a reason without a rejection.
         StoreError: no such candidate.
     """
     if moved is not None and len(moved) != 2:
@@ -124,6 +163,7 @@ def verdict(
         notes=notes,
         impact=_word(Impact, impact) if impact else None,
         moved=(moved[0], moved[1]) if moved else None,
+        footprint=None if footprint is None else footprint_from(footprint),
         event_id=event_id,
     )
     store.record([event])
@@ -133,9 +173,12 @@ def verdict(
 def undo(
     store: Store, _settings: Settings, analyst: str, candidate_id: str | None = None, event_id: str | None = None
 ) -> dict[str, Any] | None:
-    """Undo the analyst's last verdict (on that candidate); the candidate as it is then, None if there was none."""
-    event = store.undo(analyst, event_id or str(uuid.uuid4()), candidate_id)
-    return candidate_record(store.candidate(event.candidate_id)) if event else None
+    """Undo the analyst's last verdict (on that candidate), with those given in the same gesture.
+
+    The candidate as it is then, and in `undone` the ids of all that were undone; None if there was none.
+    """
+    undone = [event.candidate_id for event in store.undo(analyst, event_id or str(uuid.uuid4()), candidate_id)]
+    return candidate_record(store.candidate(undone[0])) | {"undone": undone} if undone else None
 
 
 def cut_samples(store: Store, settings: Settings) -> dict[str, int]:

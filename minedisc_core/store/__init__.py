@@ -1,12 +1,16 @@
 """The only room that knows DuckDB: migrations, events, queries."""
 
 from minedisc_core.store.records import (
+    AnalystProgress,
     CandidateFilter,
     Counters,
     DatasetRow,
+    FilterChoices,
     Order,
+    Progress,
     QueueRow,
     RunRow,
+    ScoreBin,
     StatusChange,
     TakeIn,
 )
@@ -15,12 +19,16 @@ from minedisc_core.store.verdicts import CARRIED_PREFIX
 
 __all__ = [
     "CARRIED_PREFIX",
+    "AnalystProgress",
     "CandidateFilter",
     "Counters",
     "DatasetRow",
+    "FilterChoices",
     "Order",
+    "Progress",
     "QueueRow",
     "RunRow",
+    "ScoreBin",
     "StatusChange",
     "Store",
     "TakeIn",

@@ -11,7 +11,7 @@ from minedisc_core.domain import RegisterMatch, RegisterStatus
 from minedisc_core.errors import StoreError
 from minedisc_core.store.connection import Cursor, first_row
 from minedisc_core.store.records import StatusChange
-from minedisc_core.store.rows import MATCH_COLUMNS, match_columns
+from minedisc_core.store.rows import MATCH_COLUMNS, match_columns, narrow_columns
 from minedisc_core.store.text import one_line
 
 
@@ -27,7 +27,8 @@ def rematch(
         raise StoreError(f"{len(candidate_ids)} candidates came with {len(matches)} matches", "one match each")
     if not matches:
         return []
-    incoming = pa.table({"candidate_id": pa.array(list(candidate_ids), pa.string()), **match_columns(matches)})
+    ids = pa.array(list(candidate_ids), pa.string())
+    incoming = pa.table({"candidate_id": ids, **match_columns(matches), **narrow_columns(matches)})
     cursor.register("rematched", incoming)
     try:
         return _apply(cursor, len(set(candidate_ids)), one_line(note))
@@ -52,12 +53,18 @@ def _apply(cursor: Cursor, asked: int, note: str) -> list[StatusChange]:
     ).fetchall()
     setting = ", ".join(f"{name} = renewed.{name}" for name in MATCH_COLUMNS)
     cursor.execute(f"UPDATE matches SET {setting} FROM renewed WHERE matches.site_no = renewed.site_no")  # noqa: S608  # our own names
-    cursor.execute(
-        "UPDATE states SET register_status = renewed.register_status FROM renewed"
-        " WHERE states.site_no = renewed.site_no AND before <> renewed.register_status"
-    )
+    _renew_states(cursor)
     cursor.execute("DROP TABLE renewed")
     return [_change(row) for row in rows]
+
+
+def _renew_states(cursor: Cursor) -> None:
+    """Only what changed: a list column is written anew with its whole row."""
+    for name in ("register_status", "nearness_m", "land_names"):
+        cursor.execute(
+            f"UPDATE states SET {name} = renewed.{name} FROM renewed WHERE states.site_no = renewed.site_no"  # noqa: S608  # our own names
+            f" AND states.{name} IS DISTINCT FROM renewed.{name}"
+        )
 
 
 def _change(row: tuple[str, datetime, str, str, str, str]) -> StatusChange:

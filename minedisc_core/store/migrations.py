@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+
+import pyarrow as pa
 
 from minedisc_core.errors import StoreError
 from minedisc_core.store.connection import Cursor, Database, first_row
@@ -67,10 +70,47 @@ def migration_003_retraining_queue(cursor: Cursor) -> None:
     cursor.execute("CREATE TABLE dataset_samples (version TEXT NOT NULL, sample_id TEXT NOT NULL)")
 
 
+def migration_004_footprints_looks_and_filters(cursor: Cursor) -> None:
+    """Drawn footprints, verdicts given in one gesture, who looked at what, and narrow columns for filters."""
+    for column in ("footprint BLOB", "batch_id TEXT"):
+        cursor.execute(f"ALTER TABLE verdict_events ADD COLUMN {column}")
+    cursor.execute("ALTER TABLE matches ADD COLUMN river TEXT")
+    for column in (
+        "peak_lon DOUBLE", "peak_lat DOUBLE", "land_names TEXT[]", "area_cells_ha DOUBLE", "nearness_m DOUBLE",
+        "seen BOOLEAN DEFAULT false", "footprint BLOB", "area_drawn_ha DOUBLE",
+    ):  # fmt: skip
+        cursor.execute(f"ALTER TABLE states ADD COLUMN {column}")
+    cursor.execute(
+        "CREATE TABLE seen_events (candidate_id TEXT NOT NULL, analyst TEXT NOT NULL, seen_utc TIMESTAMP NOT NULL,"
+        " PRIMARY KEY (candidate_id, analyst))"
+    )
+    _fill_states_004(cursor)
+
+
+def _fill_states_004(cursor: Cursor) -> None:
+    """The narrow columns of candidates that are there already; rivers came later, so dams alone tell nearness."""
+    rows = cursor.execute("SELECT site_no, dam, lands FROM matches").fetchall()
+    table = pa.table({
+        "site_no": pa.array([row[0] for row in rows], pa.int64()),
+        "nearness_m": pa.array([json.loads(row[1])["distance_m"] if row[1] else None for row in rows], pa.float64()),
+        "land_names": pa.array([[land["name"] for land in json.loads(row[2])] for row in rows], pa.list_(pa.string())),
+    })  # fmt: skip
+    cursor.register("narrow", table)
+    try:
+        cursor.execute(
+            "UPDATE states SET peak_lon = s.peak_lon, peak_lat = s.peak_lat, area_cells_ha = s.area_cells_ha,"
+            " nearness_m = n.nearness_m, land_names = n.land_names FROM sites s JOIN narrow n USING (site_no)"
+            " WHERE states.site_no = s.site_no"
+        )
+    finally:
+        cursor.unregister("narrow")
+
+
 MIGRATIONS: tuple[Callable[[Cursor], None], ...] = (
     migration_001_runs_sites_and_matches,
     migration_002_verdicts_and_states,
     migration_003_retraining_queue,
+    migration_004_footprints_looks_and_filters,
 )
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from minedisc_core.domain import Impact, Reason, RegisterStatus, RunSummary, Status
+from shapely.geometry.base import BaseGeometry
 
-Order = Literal["score", "uncertainty", "oldest", "place"]
+from minedisc_core.domain import Impact, PriorityWeights, Reason, RegisterStatus, RunSummary, Status
+
+Order = Literal["score", "uncertainty", "oldest", "place", "priority"]
 """score: highest first. uncertainty: nearest to the run's threshold first. oldest: run by run as they
-were scanned. place: neighbours follow each other (a Morton curve)."""
+were scanned. place: neighbours follow each other (a Morton curve). priority: the weighted sum of
+`store.priority`, highest first."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,29 @@ class CandidateFilter:
     include_discarded: bool = False
     only_discarded: bool = False
     order: Order = "score"
+    score_min: float | None = None
+    score_max: float | None = None
+    lands: tuple[str, ...] = ()
+    """Names of protected lands; a candidate that meets one of them is in."""
+    reasons: tuple[Reason, ...] = ()
+    analysts: tuple[str, ...] = ()
+    """Who gave the verdict in force."""
+    box: tuple[float, float, float, float] | None = None
+    """West, south, east, north (EPSG:4326, edges included) around the peak cell's centre."""
+    seen: bool | None = None
+    """Whether anybody has looked at it."""
+    weights: PriorityWeights = field(default_factory=PriorityWeights)
+    """Of the order by priority."""
+
+
+@dataclass(frozen=True)
+class FilterChoices:
+    """What a person can choose from in a filter, sorted."""
+
+    lands: tuple[str, ...]
+    """Names of the lands that candidates meet."""
+    analysts: tuple[str, ...]
+    """Who gave verdicts that are in force."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +101,50 @@ class Counters:
 
 
 @dataclass(frozen=True)
+class AnalystProgress:
+    """What one analyst has done."""
+
+    name: str
+    confirmed: int
+    """Verdicts of theirs that are in force; so for the other two."""
+    rejected: int
+    unsure: int
+    per_hour: int
+    """Verdicts of theirs in the last 60 minutes that were not undone."""
+
+
+@dataclass(frozen=True)
+class ScoreBin:
+    """Candidates with a score of `low` or more, below `high` (the last bin holds a score of 1 too)."""
+
+    low: float
+    high: float
+    confirmed: int
+    rejected: int
+    unsure: int
+    undecided: int
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the review of some candidates is."""
+
+    total: int
+    decided: int
+    left: int
+    seen: int
+    """Candidates that anybody has looked at, decided or not."""
+    per_hour: int
+    """Verdicts of the last 60 minutes that were not undone, of all analysts."""
+    by_analyst: tuple[AnalystProgress, ...]
+    """In the order of the names."""
+    agreement: float | None
+    """Share of pairs (confirmed, rejected) in which the confirmed one scores higher, ties half; None without both."""
+    histogram: tuple[ScoreBin, ...]
+    """Of even width, without gaps, from the lowest score that occurs to the highest."""
+
+
+@dataclass(frozen=True)
 class RunRow:
     """A run that was taken in."""
 
@@ -115,9 +185,10 @@ class QueueRow:
     reason: Reason | None
     queued_at_utc: datetime
     lon: float
-    """Centre of the window: the peak cell's centre pixel, or the moved point."""
+    """Centre of the window: the peak cell's centre pixel, or where the person says the mine is."""
     lat: float
     is_moved: bool
+    """The centre is the moved point, or else lies inside the outline drawn with a confirmation."""
     withdrawn: bool
     """The verdict was undone or replaced: out of the queue."""
     pixels: Pixels
@@ -125,6 +196,8 @@ class QueueRow:
     sha256: str
     datasets: tuple[str, ...] = ()
     """Dataset versions that hold it."""
+    footprint: BaseGeometry | None = None
+    """Outline that the person drew with the verdict, EPSG:4326."""
 
 
 @dataclass(frozen=True)

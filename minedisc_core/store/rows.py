@@ -19,6 +19,7 @@ from minedisc_core.domain import (
     ImpactProbabilities,
     LandMatch,
     NearestDam,
+    NearestRiver,
     ProductLevel,
     RegisterMatch,
     RegisterStatus,
@@ -33,7 +34,8 @@ SITE_COLUMNS = (
     "candidate_id", "polygon", "lon", "lat", "peak_lon", "peak_lat", "peak_row_px", "peak_col_px", "score",
     "mean_score", "cells", "area_cells_ha", "impact", "p_high", "p_low", "p_no_ore", "discarded", "flagged_fill",
 )  # fmt: skip
-MATCH_COLUMNS = ("register_status", "dam", "titles", "outside_fraction", "lands", "missing", "registers_as_of")
+MATCH_COLUMNS = ("register_status", "dam", "titles", "outside_fraction", "lands", "missing", "registers_as_of",
+                 "river")  # fmt: skip
 
 _AS_IS = ("lon", "lat", "peak_lon", "peak_lat", "peak_row_px", "peak_col_px", "score", "mean_score", "cells",
           "area_cells_ha", "discarded", "flagged_fill")  # fmt: skip
@@ -85,7 +87,24 @@ def match_columns(matches: Sequence[RegisterMatch]) -> dict[str, Any]:
         "lands": pa.array([_as_json(match.lands) for match in matches], pa.string()),
         "missing": pa.array([json.dumps([one_line(x) for x in m.missing]) for m in matches], pa.string()),
         "registers_as_of": pa.array([one_line(match.registers_as_of) for match in matches], pa.string()),
+        "river": pa.array([_as_json(match.nearest_river) for match in matches], pa.string()),
     }
+
+
+def narrow_columns(matches: Sequence[RegisterMatch]) -> dict[str, Any]:
+    """What `states` keeps of the matches, for filters and the order by priority."""
+    return {
+        "land_names": pa.array(
+            [[one_line(land.name) for land in match.lands] for match in matches], pa.list_(pa.string())
+        ),
+        "nearness_m": pa.array([_nearness_m(match) for match in matches], pa.float64()),
+    }
+
+
+def _nearness_m(match: RegisterMatch) -> float | None:
+    """Metres to the nearest dam, mine or river; None where no register tells."""
+    found = [near.distance_m for near in (match.nearest_dam, match.nearest_river) if near is not None]
+    return min(found) if found else None
 
 
 def _as_json(value: Any) -> str | None:
@@ -122,7 +141,7 @@ def _site(row: tuple[Any, ...], polygon: Any) -> Site:
 
 def match_from(row: tuple[Any, ...]) -> RegisterMatch:
     """The match of a row in the order of `MATCH_COLUMNS`."""
-    status, dam, titles, outside, lands, missing, as_of = row
+    status, dam, titles, outside, lands, missing, as_of, river = row
     return RegisterMatch(
         RegisterStatus(status),
         None if dam is None else NearestDam(**json.loads(dam)),
@@ -131,6 +150,7 @@ def match_from(row: tuple[Any, ...]) -> RegisterMatch:
         () if lands == "[]" else tuple(LandMatch(**item) for item in json.loads(lands)),
         () if missing == "[]" else tuple(json.loads(missing)),
         as_of,
+        None if river is None else NearestRiver(**json.loads(river)),
     )
 
 

@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import shapely
+
 from minedisc_core.domain import Reason, Status, VerdictEvent
 from minedisc_core.store.connection import Cursor, maybe_row
 from minedisc_core.store.records import DatasetRow, Pixels, QueueRow, SampleLabel
@@ -53,15 +55,25 @@ def _is_queued(cursor: Cursor, event_id: str) -> bool:
 
 
 def _insert(cursor: Cursor, site_no: int, event: VerdictEvent) -> None:
-    is_moved = event.moved_lon is not None and event.moved_lat is not None
+    lon, lat = _given_centre(event)
     reason = None if event.reason is None else str(event.reason)
     now = datetime.now(UTC).replace(tzinfo=None)
     cursor.execute(
         "INSERT INTO samples SELECT ?, ?, candidate_id, run_id, ?, ?, ?, coalesce(?, peak_lon), coalesce(?, peak_lat),"
         " ?, false, 'pending', '', '' FROM sites WHERE site_no = ?",
         [sample_id_of(event.event_id), event.event_id, LABELS[event.verdict], reason, now,
-         event.moved_lon if is_moved else None, event.moved_lat if is_moved else None, is_moved, site_no],
+         lon, lat, lon is not None, site_no],
     )  # fmt: skip
+
+
+def _given_centre(event: VerdictEvent) -> tuple[float | None, float | None]:
+    """Where the person says the mine is: the moved point, else a point inside the outline drawn with a confirmation."""
+    if event.moved_lon is not None and event.moved_lat is not None:
+        return event.moved_lon, event.moved_lat
+    if event.footprint is None or event.verdict is not Status.CONFIRMED:
+        return None, None
+    inside = event.footprint.representative_point()
+    return inside.x, inside.y
 
 
 def follow_all_verdicts(cursor: Cursor) -> None:
@@ -82,8 +94,9 @@ _FIELDS = tuple(field.name for field in dataclasses.fields(QueueRow))[:14]
 def queue(cursor: Cursor, include_withdrawn: bool = False) -> list[QueueRow]:
     """The queue, oldest first."""
     rows = cursor.execute(
-        f"SELECT {_COLUMNS}, list(d.version ORDER BY d.version) FILTER (d.version IS NOT NULL) FROM samples s"  # noqa: S608  # fixed text
-        " LEFT JOIN dataset_samples d USING (sample_id) WHERE NOT s.withdrawn OR ? GROUP BY ALL"
+        f"SELECT {_COLUMNS}, list(d.version ORDER BY d.version) FILTER (d.version IS NOT NULL), any_value(e.footprint)"  # noqa: S608  # fixed text
+        " FROM samples s LEFT JOIN dataset_samples d USING (sample_id) LEFT JOIN verdict_events e ON"
+        " e.event_id = s.event_id WHERE NOT s.withdrawn OR ? GROUP BY ALL"
         " ORDER BY s.queued_utc, s.sample_id",
         [include_withdrawn],
     ).fetchall()
@@ -93,7 +106,8 @@ def queue(cursor: Cursor, include_withdrawn: bool = False) -> list[QueueRow]:
 def _row(row: tuple[Any, ...]) -> QueueRow:
     values = dict(zip(_FIELDS, row[:14], strict=True))
     values["reason"] = Reason(row[5]) if row[5] else None
-    return QueueRow(**values, datasets=tuple(row[14] or ()))
+    footprint = shapely.from_wkb(row[15]) if row[15] else None
+    return QueueRow(**values, datasets=tuple(row[14] or ()), footprint=footprint)
 
 
 def note_pixels(cursor: Cursor, sample_id: str, pixels: Pixels, problem: str, sha256: str) -> None:

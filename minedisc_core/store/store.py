@@ -7,14 +7,16 @@ from pathlib import Path
 from types import TracebackType
 
 from minedisc_core.domain import Candidate, RegisterMatch, RunSummary, Site, VerdictEvent
-from minedisc_core.store import changes, queries, sample_queue, take_in, verdicts
+from minedisc_core.store import changes, filters, progress, queries, sample_queue, seen, take_in, verdicts
 from minedisc_core.store.connection import Database
 from minedisc_core.store.migrations import migrate
 from minedisc_core.store.records import (
     CandidateFilter,
     Counters,
     DatasetRow,
+    FilterChoices,
     Pixels,
+    Progress,
     QueueRow,
     RunRow,
     StatusChange,
@@ -90,9 +92,11 @@ class Store:
         """
         return self._database.write(lambda cursor: verdicts.record(cursor, events))
 
-    def undo(self, analyst: str, event_id: str, candidate_id: str | None = None) -> VerdictEvent | None:
-        """Undo the analyst's last verdict (on a candidate) that was not undone; None if there is none.
+    def undo(self, analyst: str, event_id: str, candidate_id: str | None = None) -> list[VerdictEvent]:
+        """Undo the analyst's last verdict that was not undone; gives the undos, an empty list if there was none.
 
+        Of verdicts given with one gesture (`batch_id`) all that are still in force go together; those that
+        somebody has changed since stay. With a candidate, only the analyst's last verdict on it is undone.
         Again and again, it goes back step by step. `event_id` is a new UUID; the same one undoes once.
         """
         return self._database.write(lambda cursor: verdicts.undo(cursor, analyst, event_id, candidate_id))
@@ -102,8 +106,20 @@ class Store:
         with self._database.reading() as cursor:
             return verdicts.history(cursor, candidate_id)
 
+    def histories(self, candidate_ids: Sequence[str]) -> dict[str, list[VerdictEvent]]:
+        """All events of each candidate, oldest first; an empty list where there is none."""
+        with self._database.reading() as cursor:
+            return verdicts.histories(cursor, candidate_ids)
+
+    def mark_seen(self, candidate_ids: Sequence[str], analyst: str) -> None:
+        """Write down that the analyst looked at candidates (the first time counts). Changes no verdict."""
+        with self._database.reading() as reader:  # a look that is known already costs no write
+            new = seen.not_looked_at(reader, candidate_ids, analyst)
+        if new:
+            self._database.write(lambda cursor: seen.mark_seen(cursor, new, analyst))
+
     def rebuild_states(self) -> int:
-        """Fold all states from the log again; gives the number of decided candidates."""
+        """Fold all states, looks too, from the logs again; gives the number of decided candidates."""
         return self._database.write(verdicts.rebuild_states)
 
     def candidates(
@@ -160,6 +176,20 @@ class Store:
         """How far the review is."""
         with self._database.reading() as cursor:
             return queries.counters(cursor, run_id, analyst)
+
+    def progress(self, wanted: CandidateFilter = EVERYTHING) -> Progress:
+        """How far the review of some candidates is, who did what, and whether verdicts follow the score.
+
+        Choices of the filter that depend on verdicts or looks (statuses, reasons, analysts, seen) are left
+        open: what is decided stays part of the whole.
+        """
+        with self._database.reading() as cursor:
+            return progress.progress(cursor, wanted)
+
+    def choices(self, run_id: str | None = None) -> FilterChoices:
+        """Lands and analysts that a filter can ask for, in one run or in all."""
+        with self._database.reading() as cursor:
+            return filters.choices(cursor, run_id)
 
     def confirmed_repeats(self) -> frozenset[str]:
         """Ids of confirmed candidates whose place is confirmed in a newer run as well (finished later)."""

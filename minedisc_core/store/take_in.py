@@ -20,13 +20,21 @@ from minedisc_core.errors import StoreError
 from minedisc_core.runs import REQUEST, read_json
 from minedisc_core.store.connection import Cursor, first_row, maybe_row
 from minedisc_core.store.records import TakeIn
-from minedisc_core.store.rows import match_columns, place_keys, polygons_of, site_table, summary_text, valid
+from minedisc_core.store.rows import (
+    match_columns,
+    narrow_columns,
+    place_keys,
+    polygons_of,
+    site_table,
+    summary_text,
+    valid,
+)
 from minedisc_core.store.same_place import is_same_imagery, same_places
 
 _CARRIED = uuid.UUID("5a0d6a3e-7b0c-5f0e-9b55-1f4d3a9f5c10")
 """Namespace of the ids of carried-over events: the same take-in makes the same ids."""
 STATE_COLUMNS = ("status", "reason", "notes", "analyst", "decided_utc", "impact_corrected", "moved_lon", "moved_lat",
-                  "event_id")  # fmt: skip
+                 "footprint", "area_drawn_ha", "event_id")  # fmt: skip
 
 
 class Run(NamedTuple):
@@ -64,6 +72,7 @@ def _rows(summary: RunSummary, sites: Sequence[Site], matches: Sequence[Register
     states["margin"] = own["score"].to_numpy() - summary.threshold
     states["place_key"] = place_keys(own["lon"].to_numpy(), own["lat"].to_numpy())
     states["machine_impact"] = own["impact"]
+    states |= {name: own[name] for name in ("peak_lon", "peak_lat", "area_cells_ha")} | narrow_columns(matches)
     states["register_status"] = match["register_status"]
     states["status"] = pa.array([str(Status.UNDECIDED)] * len(sites), pa.string())
     states["notes"] = states["analyst"] = pa.array([""] * len(sites), pa.string())
@@ -129,7 +138,7 @@ def _remove_undecided_run(cursor: Cursor, run_id: str) -> None:
         )
     own = "(SELECT site_no FROM states WHERE run_id = ?)"
     cursor.execute(f"DELETE FROM same_places WHERE site_no IN {own} OR earlier_site_no IN {own}", [run_id, run_id])  # noqa: S608  # fixed text
-    for table in ("verdict_events", "status_changes"):
+    for table in ("verdict_events", "status_changes", "seen_events"):
         ids = "(SELECT candidate_id FROM states WHERE run_id = ?)"
         cursor.execute(f"DELETE FROM {table} WHERE candidate_id IN {ids}", [run_id])  # noqa: S608  # fixed names
     cursor.execute(f"DELETE FROM matches WHERE site_no IN {own}", [run_id])  # noqa: S608  # fixed text
@@ -197,7 +206,7 @@ def _carry_over(cursor: Cursor, run: Run) -> int:
     rows = cursor.execute(
         "SELECT p.site_no, own.candidate_id, r.imagery_start, r.imagery_end, r.mosaic_identity,"
         " coalesce(e.carried_from, e.event_id), old.status, old.reason, old.notes, old.analyst, old.decided_utc,"
-        " old.impact_corrected, old.moved_lon, old.moved_lat"
+        " old.impact_corrected, old.moved_lon, old.moved_lat, old.footprint, old.area_drawn_ha"
         " FROM same_places p JOIN states own ON own.site_no = p.site_no JOIN states old ON"
         " old.site_no = p.earlier_site_no JOIN runs r ON r.run_id = old.run_id JOIN verdict_events e ON"
         " e.event_id = old.event_id WHERE own.run_id = ? ORDER BY e.event_no", [run.summary.run_id]
@@ -215,15 +224,15 @@ def _insert_carried(cursor: Cursor, rows: list[tuple[Any, ...]]) -> None:
     columns["event_id"] = [f"carried-{uuid.uuid5(_CARRIED, f'{row[5]} {row[1]}')}" for row in rows]
     for place, name in enumerate(STATE_COLUMNS[:-1], start=6):
         columns[name] = [row[place] for row in rows]
-    types = {name: pa.float64() for name in ("moved_lon", "moved_lat")}
-    types |= {name: pa.string() for name in ("reason", "impact_corrected")}
+    types = {name: pa.float64() for name in ("moved_lon", "moved_lat", "area_drawn_ha")}
+    types |= {name: pa.string() for name in ("reason", "impact_corrected")} | {"footprint": pa.binary()}
     table = pa.table({name: pa.array(values, types.get(name)) for name, values in columns.items()})
     cursor.register("carried", table)
     try:
         cursor.execute(
             "INSERT INTO verdict_events (event_id, candidate_id, verdict, analyst, given_utc, reason, notes, impact,"
-            " moved_lon, moved_lat, carried_from) SELECT event_id, candidate_id, status, analyst, decided_utc, reason,"
-            " notes, impact_corrected, moved_lon, moved_lat, carried_from FROM carried"
+            " moved_lon, moved_lat, footprint, carried_from) SELECT event_id, candidate_id, status, analyst,"
+            " decided_utc, reason, notes, impact_corrected, moved_lon, moved_lat, footprint, carried_from FROM carried"
         )
         update_states(cursor, "carried")
     finally:

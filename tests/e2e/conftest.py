@@ -37,7 +37,9 @@ IDLE = "[data-testid=stApp][data-test-script-state=notRunning][data-test-connect
 PICTURES_VARIABLE = "MINEDISC_PICTURES"
 """Folder for screenshots; unset, none is kept. `tests/e2e/pictures` holds those of the README."""
 SIZE_PX, SEED = 1024, 3
-FABRICATED_RUN = "20260102-030405-abcd"
+FABRICATED_RUN, LONG_RUN = "20260102-030405-abcd", "20260101-010101-beef"
+"""Runs whose sites are made up on the demo mosaic, for the net finds few there: 24 sites, and LONG_RUN_SITES."""
+LONG_RUN_SITES = 280
 expect.set_options(timeout=20_000)
 
 
@@ -49,6 +51,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     if not list_models(settings):  # a checkout without the shipped models
         save_bright_model(settings.models / "bright", area.mosaic)
     make_run(settings.runs, area.mosaic, FABRICATED_RUN)
+    make_run(settings.runs, area.mosaic, LONG_RUN, LONG_RUN_SITES)
     with open_mosaic([area.mosaic]) as mosaic, Store.open(settings.database) as store:
         covered = mapping(mosaic.grid.footprint)
         for kind, path in (("sigbm", area.sigbm), ("sigmine", area.sigmine), ("lands", area.land)):
@@ -66,15 +69,8 @@ def free_port() -> int:
 @contextmanager
 def serving(home: Settings, port: int, *options: str) -> Iterator[str]:
     """The app as `streamlit run app.py` starts it; its address."""
-    log = home.home / "server.out"
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), *options]
-    with log.open("ab") as out:
-        process = subprocess.Popen(
-            command, cwd=PROJECT_ROOT, stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
-            env={**os.environ, "MINEDISC_HOME": str(home.home)},
-        )  # fmt: skip
+    process = start(home, port, *options)
     try:
-        wait_until_up(process, f"http://127.0.0.1:{port}", log)
         yield f"http://127.0.0.1:{port}"
     finally:
         os.killpg(process.pid, signal.SIGTERM)
@@ -82,6 +78,19 @@ def serving(home: Settings, port: int, *options: str) -> Iterator[str]:
             process.wait(20)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
+
+
+def start(home: Settings, port: int, *options: str) -> subprocess.Popen[bytes]:
+    """Start the app and wait until it answers."""
+    log = home.home / "server.out"
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), *options]
+    with log.open("ab") as out:
+        process = subprocess.Popen(
+            command, cwd=PROJECT_ROOT, stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
+            env={**os.environ, "MINEDISC_HOME": str(home.home)},
+        )  # fmt: skip
+    wait_until_up(process, f"http://127.0.0.1:{port}", log)
+    return process
 
 
 def wait_until_up(process: subprocess.Popen[bytes], address: str, log: Path) -> None:
@@ -115,6 +124,20 @@ def browser(chromium_path: str) -> Iterator[Browser]:
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     """A page of 1,280 x 800 px; the test fails if a request left 127.0.0.1 or a script failed."""
+    with watched(browser) as opened:
+        yield opened
+
+
+@pytest.fixture
+def second_page(browser: Browser) -> Iterator[Page]:
+    """As `page`, in a browser of its own: another person."""
+    with watched(browser) as opened:
+        yield opened
+
+
+@contextmanager
+def watched(browser: Browser) -> Iterator[Page]:
+    """A page in a browser profile of its own; AssertionError at the end if it did what no page may do."""
     context = browser.new_context(viewport={"width": 1280, "height": 800}, accept_downloads=True)
     opened = context.new_page()
     strayed: list[str] = []

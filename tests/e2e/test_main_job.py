@@ -6,44 +6,12 @@ import csv
 import io
 import json
 import re
-from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
 from minedisc_core.settings import Settings
 from tests.e2e.conftest import FABRICATED_RUN, command_line, picture, settle, wants_pictures
-
-MAP = "iframe[title^='streamlit_folium']"
-PANEL = ".md-panel[data-candidate]"
-
-
-def draw_rectangle(page: Page, share: float) -> None:
-    """Draw with the mouse, over that share of the map's height, around its middle."""
-    frame = page.frame_locator(MAP)
-    frame.locator(".leaflet-tile-loaded").first.wait_for()
-    frame.locator("a.leaflet-draw-draw-rectangle").click()
-    box = page.locator(MAP).bounding_box()
-    assert box is not None
-    x, y, half = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, box["height"] * share / 2
-    page.mouse.move(x - half, y - half)
-    page.mouse.down()
-    page.mouse.move(x + half, y + half, steps=6)
-    page.mouse.up()
-
-
-def candidate(page: Page) -> str:
-    """Id of the candidate on the panel."""
-    return page.locator(PANEL).get_attribute("data-candidate") or ""
-
-
-def press(page: Page, *keys: str) -> None:
-    for key in keys:
-        page.keyboard.press(key)
-
-
-def all_saved(page: Page) -> None:
-    """Wait until the server has acknowledged every verdict."""
-    expect(page.locator(".md-panel")).to_have_attribute("data-unsaved", "0")
+from tests.e2e.steps import MAP, PANEL, all_saved, candidate, downloads, draw_rectangle, open_queue, press
 
 
 def test_an_area_drawn_by_mouse_is_scanned_reviewed_by_keys_and_exported(page: Page, app: str, home: Settings) -> None:
@@ -87,42 +55,14 @@ def test_an_area_drawn_by_mouse_is_scanned_reviewed_by_keys_and_exported(page: P
     assert (found[second]["status"], found[second]["reason"]) == ("rejected", "irrigation_dam")
     assert found[third]["status"] == "undecided"
 
-    exported = downloads(page, first)
+    exported = downloads(page)
     assert first in [row["candidate_id"] for row in csv.DictReader(io.StringIO(exported["CSV"]))]
     assert first in exported["KML"]
     assert second in exported["KML"]
 
 
-def downloads(page: Page, candidate_id: str) -> dict[str, str]:
-    """The CSV and the KML of all candidates, by the buttons of the page."""
-    page.get_by_role("link", name="Exports").click()
-    settle(page)
-    expect(page.get_by_text("Candidates in the file")).to_be_visible()
-    picture(page, "exports")
-    page.get_by_text("Every candidate, whatever").click()
-    settle(page)
-    found = {}
-    for label in ("CSV", "KML"):
-        with page.expect_download() as waiting:
-            page.get_by_role("button", name=re.compile(rf"{label}$")).click()
-        found[label] = Path(waiting.value.path()).read_text("utf-8-sig")
-    return found
-
-
-def open_queue(page: Page, app: str, run: str) -> list[str]:
-    """Open the review page on a run; its undecided candidates in the order of the queue."""
-    page.goto(f"{app}/review")
-    page.locator(PANEL).wait_for()
-    settle(page)
-    page.get_by_role("combobox", name="Run").click()
-    page.get_by_role("option", name=run).click()
-    settle(page)
-    page.locator(f"{PANEL}[data-candidate*='abcd']").wait_for()
-    return []
-
-
 def test_twenty_rapid_key_presses_are_stored_on_the_right_candidates(page: Page, app: str, home: Settings) -> None:
-    open_queue(page, app, "02 Jan")
+    open_queue(page, app, FABRICATED_RUN)
     before = {c["candidate_id"]: c for c in command_line(home, "candidates")}
     order = [i for i, c in before.items() if c["run_id"] == FABRICATED_RUN and c["status"] == "undecided"]
     keys = ["a", "u", "3", "a", "7"] * 4
@@ -147,7 +87,7 @@ def test_twenty_rapid_key_presses_are_stored_on_the_right_candidates(page: Page,
 def test_verdicts_wait_in_the_browser_while_the_server_cannot_be_reached_and_are_sent_again(
     page: Page, app: str, home: Settings
 ) -> None:
-    open_queue(page, app, "02 Jan")
+    open_queue(page, app, FABRICATED_RUN)
     page.route("**/review/verdicts", lambda route: route.abort())
     first = candidate(page)
     press(page, "u", "u")
@@ -163,7 +103,7 @@ def test_verdicts_wait_in_the_browser_while_the_server_cannot_be_reached_and_are
 
 
 def test_keys_work_after_a_click_on_the_map_but_not_while_typing(page: Page, app: str) -> None:
-    open_queue(page, app, "02 Jan")
+    open_queue(page, app, FABRICATED_RUN)
     page.frame_locator(MAP).locator(".leaflet-tile-loaded").first.wait_for()
     first = candidate(page)
     page.frame_locator(MAP).locator(".leaflet-container").click(position={"x": 60, "y": 520})
@@ -179,7 +119,7 @@ def test_keys_work_after_a_click_on_the_map_but_not_while_typing(page: Page, app
 
 
 def test_a_site_clicked_on_the_map_comes_into_the_panel(page: Page, app: str) -> None:
-    open_queue(page, app, "02 Jan")
+    open_queue(page, app, FABRICATED_RUN)
     first = candidate(page)
     sites = page.frame_locator(MAP).locator(
         "path.leaflet-interactive[stroke='#ffb000'], path.leaflet-interactive[stroke='#ff3b30']"

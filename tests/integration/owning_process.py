@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,6 +16,7 @@ from minedisc_core import owner, service
 from minedisc_core.settings import load_settings
 from minedisc_core.store import Store
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the background starts with it ignored
 settings = load_settings({}, Path(sys.argv[1]))
 store = Store.open(settings.database)
 

@@ -64,10 +64,24 @@ def test_a_demo_area_is_ready_for_review_and_making_it_again_changes_nothing(
         ("sigbm", "polygon"),
         ("sigmine", "polygon"),
         ("lands", "polygon"),
+        ("rivers", "polygon"),
     ]
     before = written(home.demo) | written(home.runs)
     assert demo(capsys, home) == state
     assert written(home.demo) | written(home.runs) == before
+
+
+def test_rivers_are_told_with_each_candidate_as_long_as_they_are_loaded(
+    home: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    demo(capsys, home)
+    found = answer(capsys, home, "candidates")
+    assert all("Demo" in candidate["nearest_river"]["name"] for candidate in found)
+    (rivers,) = (s for s in answer(capsys, home, "registers", "list") if s["kind"] == "rivers")
+    assert answer(capsys, home, "registers", "retire", rivers["snapshot_id"])["changes"] == []
+    assert [candidate["nearest_river"] for candidate in answer(capsys, home, "candidates")] == [None] * len(found)
+    answer(capsys, home, "registers", "add", "rivers", str(home.demo / "rivers.geojson"))
+    assert [c["nearest_river"] for c in answer(capsys, home, "candidates")] == [c["nearest_river"] for c in found]
 
 
 def test_a_demo_that_was_stopped_goes_on_where_it_stopped(home: Settings, capsys: pytest.CaptureFixture[str]) -> None:
@@ -91,8 +105,37 @@ def test_another_seed_is_another_run_and_its_registers_replace_those_before(
     assert first["run_id"] != second["run_id"]
     assert answer(capsys, home, "summary")["runs"] == 2
     kinds = [snapshot["kind"] for snapshot in answer(capsys, home, "registers", "list")]
-    assert kinds == ["sigbm", "sigmine", "lands"]
-    assert len(answer(capsys, home, "registers", "list", "--retired")) == 6
+    assert kinds == ["sigbm", "sigmine", "lands", "rivers"]
+    assert len(answer(capsys, home, "registers", "list", "--retired")) == 8
+
+
+@pytest.mark.parametrize(("size", "seed"), [(201, 1), (256, 2), (511, 0)])
+def test_a_small_area_is_scanned_and_taken_in_too(
+    size: int, seed: int, home: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = answer(capsys, home, "demo", "--size", str(size), "--seed", str(seed))
+    assert demo_is_ready(home)
+    assert answer(capsys, home, "summary")["runs"] == 1
+    found = answer(capsys, home, "candidates")
+    assert {candidate["run_id"] for candidate in found} == {state["run_id"]}
+    assert all(candidate["register_status"] != "not_checked" for candidate in found)
+
+
+def test_an_area_without_room_for_a_cell_is_made_and_says_that_there_is_nothing_to_scan(
+    home: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(2):
+        assert cli.main(["demo", "--size", "100", "--home", str(home.home)]) == 0
+        assert "100 x 100 px hold no cell, there is nothing to scan" in capsys.readouterr().out
+    assert demo_is_ready(home)
+    assert answer(capsys, home, "candidates") == []
+    assert len(answer(capsys, home, "registers", "list")) == 4
+
+
+def test_an_area_without_a_side_is_wrong_use(home: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["demo", "--size", "0", "--home", str(home.home)]) == 2
+    assert cli.main(["demo", "--size", "20001", "--home", str(home.home)]) == 2
+    assert "would leave Minas Gerais" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"done": true}'])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,9 @@ import rasterio
 import shapely
 
 from minedisc_core.domain import ProductLevel, RegisterKind
+from minedisc_core.errors import UsageError
 from minedisc_core.grid import GEOD
+from minedisc_core.imagery.bands import L2A_BANDS
 from minedisc_core.imagery.demo import DemoArea, generate_scene, plan_scene, write_demo
 from minedisc_core.imagery.geotiff import open_mosaic
 from minedisc_core.registers.readers import read_register
@@ -46,12 +49,48 @@ def test_the_truth_file_holds_the_scenes_features(area: DemoArea) -> None:
     assert frame["is_mine"].sum() == sum(f.is_mine for f in features)
 
 
+def test_the_rivers_file_holds_the_true_courses_over_water(area: DemoArea) -> None:
+    frame = pyogrio.read_dataframe(area.rivers)
+    scene = generate_scene(SIDE, 6)
+    assert scene.grid.footprint.buffer(1e-4).covers(shapely.union_all(frame.geometry))
+    wide = frame[frame["nome"].str.startswith("Rio")].to_crs(scene.grid.crs).geometry
+    points = np.concatenate([shapely.get_coordinates(shapely.segmentize(line, 30)) for line in wide])
+    cols, rows = ((points - (scene.grid.transform.c, scene.grid.transform.f)) / (10, -10)).astype(int).T
+    inside = (rows >= 0) & (rows < SIDE) & (cols >= 0) & (cols < SIDE)
+    near_infrared = scene.l2a[..., L2A_BANDS.index("B8")]
+    assert np.median(near_infrared[rows[inside], cols[inside]]) < 0.5 * np.median(near_infrared)
+
+
+@pytest.mark.parametrize("size", [1, 60, 256])
+def test_registers_of_a_small_area_are_never_empty(size: int, tmp_path: Path) -> None:
+    small = write_demo(tmp_path / "demo", size, 3)
+    settings = load_settings({}, tmp_path)
+    for kind, path in (
+        (RegisterKind.SIGBM, small.sigbm),
+        (RegisterKind.SIGMINE, small.sigmine),
+        (RegisterKind.LANDS, small.land),
+        (RegisterKind.RIVERS, small.rivers),
+    ):
+        assert len(read_register(kind, path, settings).frame) >= 1
+    with open_mosaic([small.mosaic]) as mosaic:
+        assert (mosaic.grid.height_px, mosaic.grid.width_px) == (size, size)
+
+
+def test_a_full_disk_is_told_before_the_area_is_painted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = shutil.disk_usage(tmp_path)._replace(free=10_000_000)
+    monkeypatch.setattr("minedisc_core.imagery.demo.files.shutil.disk_usage", lambda _: usage)
+    with pytest.raises(UsageError, match=r"needs about 0\.2 GB"):
+        write_demo(tmp_path / "demo", 1_500, 0)
+    assert not list(tmp_path.glob("demo/*.tif"))
+
+
 def test_the_projects_own_readers_take_the_registers_without_a_problem(area: DemoArea, tmp_path: Path) -> None:
     settings = load_settings({}, tmp_path)
     for kind, path in (
         (RegisterKind.SIGBM, area.sigbm),
         (RegisterKind.SIGMINE, area.sigmine),
         (RegisterKind.LANDS, area.land),
+        (RegisterKind.RIVERS, area.rivers),
     ):
         table = read_register(kind, path, settings)
         assert len(table.frame) >= 1
@@ -82,9 +121,10 @@ def test_some_dam_points_lie_off_their_mine_by_300_to_800_m(tmp_path: Path) -> N
 
     offsets = []
     for seed in (0, 8, 9):
-        features = plan_scene(2048, seed).features
+        plan = plan_scene(2048, seed)
+        features = plan.features
         path = tmp_path / f"{seed}.csv"
-        path.write_bytes(sigbm_csv(features, seed))
+        path.write_bytes(sigbm_csv(features, plan.grid, seed))
         points = read_register(RegisterKind.SIGBM, path, load_settings({}, tmp_path)).frame.geometry
         ponds = [f.polygon.representative_point() for f in features if f.is_mine]
         offsets += [min(GEOD.inv(p.x, p.y, q.x, q.y)[2] for q in ponds) for p in points]

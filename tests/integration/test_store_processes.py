@@ -16,7 +16,7 @@ from minedisc_core.bench.made_up import made_up_matches, made_up_sites, made_up_
 from minedisc_core.domain import Status
 from minedisc_core.errors import StoreError, StoreOwned
 from minedisc_core.review import new_verdict
-from minedisc_core.store import Store
+from minedisc_core.store import Store, migrations
 
 RUN = "20260101-000000-aaaa"
 WRITER = """
@@ -145,16 +145,16 @@ def test_a_file_of_a_newer_minedisc_is_refused_and_left_alone(database: Path) ->
         assert connection.execute("SELECT count(*) FROM states").fetchall() == [(50,)]
 
 
-def test_an_interrupted_set_up_is_finished_at_the_next_start(tmp_path: Path) -> None:
+def test_an_interrupted_set_up_is_finished_at_the_next_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "minedisc.duckdb"
-    with Store.open(path):
-        pass
-    with duckdb.connect(str(path)) as connection:
-        connection.execute("DELETE FROM schema_versions WHERE version = 3")
-        for table in ("samples", "datasets", "dataset_samples"):
-            connection.execute(f"DROP TABLE {table}")
+    for done in range(len(migrations.MIGRATIONS)):
+        with monkeypatch.context() as interrupted:
+            interrupted.setattr(migrations, "MIGRATIONS", migrations.MIGRATIONS[:done])
+            with Store.open(path):
+                pass
     with Store.open(path) as store:
         assert store.sample_queue() == []
+        assert store.progress().total == 0
 
 
 def test_two_stores_of_one_process_share_the_file_and_its_lock(database: Path) -> None:

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from minedisc_core.detection.models import load_model, save_model
-from minedisc_core.detection.networks import build_discovery, set_tensors
+from minedisc_core.detection.networks import build_discovery, set_tensors, tensor_shapes, tensorflow
 from minedisc_core.domain import ProductLevel
-from minedisc_core.errors import UsageError
+from minedisc_core.errors import MinediscError, UsageError
+from minedisc_core.learning.soundness import StepGuard, only_finite
 from minedisc_core.learning.training import TrainingOptions, band_statistics, symmetry, train_discovery, train_impact
 
 pytestmark = pytest.mark.tensorflow
@@ -102,6 +103,50 @@ def test_windows_of_201_px_train_as_in_the_paper_and_no_validation_is_possible()
     network = build_discovery(3)
     set_tensors(network, result.tensors)
     assert network(np.zeros((1, 201, 201, 3), np.float32)).shape == (1, 1, 1, 2)
+
+
+@pytest.fixture
+def step_by_step():
+    """Every step is Python, not a graph made once."""
+    tensorflow().config.run_functions_eagerly(True)
+    yield
+    tensorflow().config.run_functions_eagerly(False)
+
+
+@pytest.mark.parametrize("gradient", [np.inf, np.nan])
+def test_a_step_whose_gradients_are_no_numbers_teaches_nothing_and_is_counted(gradient, monkeypatch, step_by_step):
+    steps = []
+
+    def broken_at_times(loss, gradients):
+        steps.append(loss)
+        return only_finite(loss, [tensor * gradient for tensor in gradients] if len(steps) % 2 else gradients)
+
+    monkeypatch.setattr("minedisc_core.learning.training.only_finite", broken_at_times)
+    result = train_impact(*windows(21, 24, 3), bands=BANDS, level=L1C, options=QUICK)
+    assert result.figures["steps_left_out"] == (len(steps) + 1) // 2 > 2
+    assert all(np.isfinite(values).all() for values in result.tensors.values())
+
+
+def test_a_training_that_runs_away_stops_with_an_error_and_gives_no_weights():
+    options = TrainingOptions(epochs=40, batch=8, learning_rate=1e30, validation_fraction=0)
+    with pytest.raises(MinediscError, match="no finite number") as told:
+        train_impact(*windows(21, 24, 3), bands=BANDS, level=L1C, options=options)
+    assert "float32" in told.value.remedy
+
+
+def test_a_training_that_never_came_to_a_number_stops_with_an_error_too():
+    tensors = {name: np.full(shape, np.nan, np.float32) for name, shape in tensor_shapes("impact", 3).items()}
+    options = TrainingOptions(epochs=1, batch=8, start_from=tensors)
+    with pytest.raises(MinediscError, match="every epoch"):
+        train_impact(*windows(21, 24, 3), bands=BANDS, level=L1C, options=options)
+
+
+def test_weights_that_are_no_numbers_are_refused():
+    guard = StepGuard("mixed_bfloat16")
+    guard.check_weights({"a": np.ones(3, np.float32)})
+    for bad in (np.nan, np.inf, -np.inf):
+        with pytest.raises(MinediscError, match="mixed_bfloat16"):
+            guard.check_weights({"a": np.array([1, bad], np.float32)})
 
 
 def test_symmetries_are_eight_and_keep_the_middle():

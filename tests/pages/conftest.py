@@ -47,3 +47,10 @@ def open_page() -> Opener:
 def run_folder(home: Settings) -> Path:
     """Folder of the run in the home."""
     return next(home.runs.iterdir())
+
+
+@pytest.fixture
+def taken_in(home: Settings) -> Settings:
+    """The app's home with its run taken in."""
+    shared.house().take_in_finished()
+    return home

@@ -36,15 +36,20 @@ GRID = RasterGrid(640, 640, Affine(10, 0, 600_000, 0, -10, 7_800_000), "EPSG:327
 UNCHECKED = RegisterMatch(RegisterStatus.NOT_CHECKED, None, (), None, (), ("a dam register", "a title register"), "")
 
 
-def make_mosaic(path: Path, level: ProductLevel = ProductLevel.L1C, grid: RasterGrid = GRID) -> Path:
+SUMMER = date(2024, 6, 1), date(2024, 8, 31)
+
+
+def make_mosaic(
+    path: Path, level: ProductLevel = ProductLevel.L1C, grid: RasterGrid = GRID, dates: tuple[date, date] = SUMMER
+) -> Path:
     """Hills of DN with bright patches, 12 bands."""
     rows, cols = np.mgrid[: grid.height_px, : grid.width_px]
     waves = np.sin(rows / 37) * np.cos(cols / 53) + np.sin((rows + cols) / 91)
     bright = ((rows // 90 + cols // 110) % 5 == 0) * 900
     pixels = np.stack([900 + 110 * k + 220 * waves + bright for k in range(len(L1C_BANDS))], axis=-1)
-    dates = {"imagery_start": date(2024, 6, 1), "imagery_end": date(2024, 8, 31)}
+    days = {"imagery_start": dates[0], "imagery_end": dates[1]}
     bands = L1C_BANDS if level is ProductLevel.L1C else L2A_BANDS
-    return write_mosaic(path, pixels.astype(np.uint16), grid, bands, level, source="Made for a test", **dates)
+    return write_mosaic(path, pixels.astype(np.uint16), grid, bands, level, source="Made for a test", **days)
 
 
 def make_sites(run_id: str, count: int, grid: RasterGrid = GRID) -> list[Site]:

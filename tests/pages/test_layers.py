@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import html
+import re
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from minedisc_core.domain import Impact, Status
+from minedisc_core.imagery.chips import CHIP_KINDS
 from minedisc_core.settings import Settings
-from pages import facts, layers, shared, words
+from pages import facts, layers, map_texts, maps, review_panel, shared, words
+from pages.pictures import Picture
 
 
 @given(st.text(max_size=80))
@@ -31,6 +35,58 @@ def test_a_register_name_cannot_bring_a_script_onto_the_map() -> None:
     assert collection.data["features"][0]["properties"]["label"].startswith("&lt;img")
 
 
+MOSAIC = Picture("run-1", "Demo <b>", (-44.5, -20.1, -44.3, -19.9), 14, ("true_colour", "swir"), "Copernicus", None)
+
+
+def tile_layers(made: Any) -> list[Any]:
+    """The tile layers of a map, from the lowest to the highest."""
+    return [layer for layer in made._children.values() if type(layer).__name__ == "TileLayer"]
+
+
+def test_a_mosaic_lies_above_another_hosts_map_and_both_are_shown(home: Settings) -> None:
+    below, true_colour, swir = tile_layers(maps.base([MOSAIC], "Esri World Imagery"))
+    assert (below.overlay, below.show) == (False, True)
+    assert "server.arcgisonline.com" in below.layer_name
+    assert [(layer.overlay, layer.show) for layer in (true_colour, swir)] == [(True, True), (True, False)]
+
+
+def test_without_a_base_map_every_tile_comes_from_this_app(home: Settings) -> None:
+    made = maps.base([MOSAIC])
+    assert all(layer.tiles.startswith("/minedisc/tiles/run-1/") for layer in tile_layers(made))
+    assert not any(host in made.get_root().render() for _, host, _, _ in maps.BASEMAPS.values())
+
+
+def test_a_layer_tells_the_maps_script_its_mosaic_and_its_kind(home: Settings) -> None:
+    told = [(layer.options["mosaic"], layer.options["kind"]) for layer in tile_layers(maps.base([MOSAIC]))]
+    assert told == [("run-1", "true_colour"), ("run-1", "swir")]
+
+
+def test_layers_of_several_mosaics_are_told_apart_and_their_names_are_harmless(home: Settings) -> None:
+    made = tile_layers(maps.base([MOSAIC, MOSAIC]))
+    assert made[0].layer_name == "True colour: Demo &lt;b&gt;"
+    assert made[1].layer_name == "SWIR false colour: Demo &lt;b&gt;"
+
+
+def test_the_scripts_of_map_and_grid_use_all_their_texts_and_no_others() -> None:
+    scripts = "".join((review_panel.HERE / f"{name}.js").read_text("utf-8") for name in review_panel.SCRIPTS)
+    used = set(re.findall(r"(?:\btexts\.|put\(\"|\? \"|: \")((?:map|grid)_[a-z_]+)", scripts))
+    assert used == set(map_texts.texts())
+
+
+def test_the_panels_scripts_colour_a_class_as_the_maps_layers_do() -> None:
+    script = (review_panel.HERE / "map_view.js").read_text("utf-8")
+    told = re.search(r"IMPACT_COLOURS = \{(.*?)\}", script)
+    assert told
+    assert dict(re.findall(r'(\w+): "(#\w+)"', told[1])) == {
+        str(i): colour for i, colour in words.IMPACT_COLOUR.items()
+    }
+
+
+def test_the_grid_confirms_nothing() -> None:
+    script = (review_panel.HERE / "grid.js").read_text("utf-8")
+    assert set(re.findall(r"decide\(\"(\w+)\"", script)) == {"rejected", "unsure"}
+
+
 @pytest.mark.parametrize("status", list(Status))
 @pytest.mark.parametrize("impact", list(Impact))
 def test_every_site_has_the_colour_of_its_class(impact: Impact, status: Status) -> None:
@@ -49,13 +105,14 @@ def test_the_panel_is_told_what_a_candidate_is(home: Settings) -> None:
     candidate = shared.store().candidates(limit=1)[0]
     item = facts.item(candidate, 7)
     assert (item["index"], item["id"], item["title"]) == (7, candidate.candidate_id, "Site 1")
-    assert [chip["label"] for chip in item["chips"]] == ["True colour", "SWIR false colour", "NDVI", "Near infrared"]
+    assert [chip["kind"] for chip in item["chips"]] == list(CHIP_KINDS)
+    assert {"True colour", "SWIR false colour", "NDVI", "Near infrared"} <= {chip["label"] for chip in item["chips"]}
     assert item["chip_width_m"] == pytest.approx(2010, rel=0.01)
     told = {fact["label"]: f"{fact['value']} {fact['note']}" for fact in item["facts"]}
     assert "0.990 cut-off 0.6" in told["Score"]
     assert "high 80 % · low 15 % · no ore 5 %" in told["Impact class"]
     assert told["Registers"].startswith("Not checked Registers that would be needed are missing here. Missing:")
-    assert "S, " in told["Place"]
+    assert [notation["label"] for notation in item["coordinates"]] == ["Decimal", "DMS", "ANM"]
 
 
 def test_every_word_of_the_domain_has_a_label_and_each_reason_a_key_of_its_own() -> None:

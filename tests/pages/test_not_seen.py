@@ -41,7 +41,7 @@ def legend(open_page: Opener) -> str:
 
 
 def test_what_was_not_seen_is_a_layer_that_is_on_beside_the_scores(taken_in: Settings, run_folder: Path) -> None:
-    assert shown_overlays(run_folder.name) == {"Scores": False, words.NOT_SEEN: True}
+    assert shown_overlays(run_folder.name) == {"Scores": False, words.not_seen(): True}
 
 
 def test_where_everything_was_seen_there_is_no_such_layer(taken_in: Settings, run_folder: Path) -> None:
@@ -52,18 +52,18 @@ def test_where_everything_was_seen_there_is_no_such_layer(taken_in: Settings, ru
 def test_a_run_without_map_tiles_shows_what_it_did_not_see(taken_in: Settings, run_folder: Path) -> None:
     for kind in ("true_colour", "swir"):
         (run_folder / f"{kind}.tif").unlink()
-    assert shown_overlays(run_folder.name)[words.NOT_SEEN] is True
+    assert shown_overlays(run_folder.name)[words.not_seen()] is True
 
 
 def test_the_legend_names_what_was_not_seen(home: Settings, open_page: Opener) -> None:
-    assert words.NOT_SEEN in legend(open_page)
+    assert words.not_seen() in legend(open_page)
 
 
 def test_the_legend_is_silent_where_everything_was_seen(home: Settings, run_folder: Path, open_page: Opener) -> None:
     see_everything(run_folder)
     said = legend(open_page)
     assert "Mining title" in said
-    assert words.NOT_SEEN not in said
+    assert words.not_seen() not in said
 
 
 def test_the_legend_has_the_colour_of_the_layer() -> None:

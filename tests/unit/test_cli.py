@@ -6,9 +6,9 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from minedisc_core import cli
 from minedisc_core.cli import benchmarks, output, registers, review, scanning
 from minedisc_core.cli.scanning import spread
-from minedisc_core.domain import VERDICTS, Impact, Reason, RegisterKind, RegisterStatus, Status
+from minedisc_core.domain import VERDICTS, Impact, Reason, RegisterKind, RegisterStatus, Site, Status
 from minedisc_core.errors import MinediscError, UsageError
 from minedisc_core.exports import FORMATS
+from minedisc_core.store import Order
 
 COMMANDS = [
     "demo",
@@ -92,7 +93,7 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
         "registers add gold file.csv",
         "candidates --order beauty",
         "candidates --limit 0",
-        "demo --size 10",
+        "demo --size 0",
         "demo --seed -1",
         "bench speed",
         "mosaic --source clouds in --out out",
@@ -212,6 +213,7 @@ def test_the_words_of_the_command_line_are_those_of_the_domain() -> None:
     assert [review.reason_code(text) for text in ("irrigation dam", "River-bank")] == ["irrigation_dam", "river_bank"]
     assert get_args(review.ImpactWord) == tuple(Impact)
     assert get_args(review.FormatWord) == FORMATS
+    assert get_args(review.OrderWord) == get_args(Order)
     assert get_args(registers.KindWord) == tuple(RegisterKind)
     assert ", ".join(Status) == review.STATUS_WORDS
     assert ", ".join(RegisterStatus) == review.REGISTER_WORDS
@@ -302,3 +304,65 @@ def test_the_installed_script_runs_the_same_program() -> None:
     script = Path(sys.executable).parent / "minedisc"
     done = subprocess.run([str(script), "--version"], capture_output=True, text=True, check=True, cwd=os.sep)
     assert done.stdout.startswith("minedisc ")
+
+
+@pytest.fixture
+def home(tmp_path: Path, make_site: Callable[..., Site], write_run: Callable[..., Path]) -> Path:
+    """A home with a run of two candidates."""
+    run_dir = write_run([make_site(1), make_site(2)])
+    assert run("take-in", str(run_dir), "--home", str(tmp_path / "home")) == cli.DONE
+    return tmp_path / "home"
+
+
+def listed(home: Path, capsys: pytest.CaptureFixture[str], *words: str) -> list[dict[str, Any]]:
+    capsys.readouterr()
+    assert run("candidates", "--home", str(home), "--json", *words) == cli.DONE
+    found: list[dict[str, Any]] = json.loads(capsys.readouterr().out)
+    return found
+
+
+OUTLINE = {"type": "Polygon", "coordinates": [[[-44, -20], [-43.99, -20], [-43.99, -19.99], [-44, -20]]]}
+
+
+def test_a_verdict_takes_an_outline_and_everything_else_a_person_can_say(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outline = home / "outline.geojson"
+    feature = {"type": "Feature", "geometry": OUTLINE, "properties": {}}
+    outline.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}), encoding="utf-8-sig")
+    name = listed(home, capsys, "--order", "priority", "--unseen")[0]["candidate_id"]
+    said = ["--notes", "pit", "--impact", "low", "--move-to", "-43.9", "-20.1", "--footprint", str(outline)]
+    assert run("verdict", name, "confirmed", "--analyst", "ana", *said, "--home", str(home)) == cli.DONE
+    [found] = listed(home, capsys, "--status", "confirmed", "--analyst", "ana", "--history")
+    assert (found["notes"], found["impact"], found["lon"]) == ("pit", "low", -43.9)
+    assert found["area_drawn_ha"] == pytest.approx(58, abs=1)
+    assert [event["analyst"] for event in found["history"]] == ["ana"]
+    assert run("undo", name, "--analyst", "ana", "--home", str(home)) == cli.DONE
+    assert listed(home, capsys, "--status", "confirmed") == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [None, "", "{", "[1, 2]", '{"type": "Point", "coordinates": [0, 0]}', '{"type": "FeatureCollection"}', "[" * 9_999],
+    ids=["missing", "empty", "broken", "a list", "a point", "no features", "deep"],
+)
+def test_an_outline_file_that_holds_none_is_wrong_use_and_decides_nothing(
+    home: Path, capsys: pytest.CaptureFixture[str], content: str | None
+) -> None:
+    outline = home / "outline.geojson"
+    if content is not None:
+        outline.write_text(content, encoding="utf-8")
+    name = listed(home, capsys)[0]["candidate_id"]
+    words = ["--analyst", "ana", "--footprint", str(outline), "--home", str(home)]
+    assert run("verdict", name, "confirmed", *words) == cli.WRONG_USE
+    assert capsys.readouterr().err.count("\n") == 1
+    assert listed(home, capsys, "--status", "confirmed") == []
+
+
+def test_candidates_are_listed_by_place_and_score(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = listed(home, capsys)
+    edges = [str(first[name]) for name in ("peak_lon", "peak_lat", "peak_lon", "peak_lat")]
+    assert [c["candidate_id"] for c in listed(home, capsys, "--box", *edges)] == [first["candidate_id"]]
+    assert len(listed(home, capsys, "--score-max", str(second["score"]), "--run", second["run_id"])) == 1
+    assert listed(home, capsys, "--land", "none", "--reason", "bare field", "--seen") == []
+    assert run("candidates", "--home", str(home), "--box", "1", "0", "0", "1") == cli.WRONG_USE

@@ -9,6 +9,8 @@ from functools import cache
 import numpy as np
 import pytest
 import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from minedisc_core.errors import UsageError
 from minedisc_core.imagery.bands import L1C_BANDS, L2A_BANDS, NATIVE_RESOLUTION_M
@@ -111,6 +113,21 @@ def test_the_scene_lies_in_utm_zone_23_south_in_minas_gerais(scene: Scene) -> No
     assert -23 < south < north < -14.2
 
 
+@given(st.integers(1, 300), st.integers(0, 5))
+@settings(max_examples=12, deadline=None)
+def test_an_area_of_any_size_is_painted_whole_with_its_truth_inside(size: int, seed: int) -> None:
+    small = generate_scene(size, seed)
+    assert small.l1c.shape == small.l2a.shape == (size, size, 12)
+    assert min(small.l1c.min(), small.l2a.min()) >= 1
+    area = small.grid.footprint.buffer(1e-4)
+    assert all(f.polygon.is_valid and area.covers(f.polygon) for f in small.features)
+    assert all(bool(f.registered) == f.is_mine for f in small.features)
+
+
+def test_an_area_of_one_window_holds_a_mine() -> None:
+    assert all(any(f.is_mine for f in plan_scene(201, seed).features) for seed in range(4))
+
+
 def test_truth_polygons_are_valid_and_lie_inside_the_scene(scene: Scene) -> None:
     area = scene.grid.footprint.buffer(1e-4)
     for feature in scene.features:
@@ -155,7 +172,7 @@ def test_lookalikes_keep_clear_of_mines() -> None:
     assert set(touching) <= rivers_run_anywhere
 
 
-@pytest.mark.parametrize(("size", "seed"), [(511, 0), (20_001, 0), (600, -1)])
+@pytest.mark.parametrize(("size", "seed"), [(0, 0), (-5, 0), (20_001, 0), (600, -1)])
 def test_a_size_or_seed_out_of_range_is_refused(size: int, seed: int) -> None:
     with pytest.raises(UsageError):
         plan_scene(size, seed)
@@ -224,7 +241,7 @@ def test_degrees_are_written_as_the_dam_register_writes_them() -> None:
 
 
 def test_the_dam_register_has_the_real_columns_encoding_and_separator() -> None:
-    raw = sigbm_csv(planned(2048, 0).features, 0)
+    raw = sigbm_csv(planned(2048, 0).features, planned(2048, 0).grid, 0)
     with pytest.raises(UnicodeDecodeError):
         raw.decode("utf-8")
     rows = list(csv.DictReader(io.StringIO(raw.decode("cp1252")), delimiter=";"))

@@ -21,7 +21,7 @@ from PIL import Image
 from shapely import box
 
 from minedisc_core.bench.made_up import made_up_matches, made_up_sites, made_up_summary
-from minedisc_core.domain import Impact, LandMatch, NearestDam, Reason, RegisterStatus, Status, TitleMatch
+from minedisc_core.domain import Impact, LandMatch, NearestDam, NearestRiver, Reason, RegisterStatus, Status, TitleMatch
 from minedisc_core.errors import StoreError, UsageError
 from minedisc_core.exports import CAUTION, COLUMNS, FORMATS, export, exported
 from minedisc_core.exports.table import safe_cell
@@ -395,3 +395,67 @@ def test_what_is_left_out_always_overlaps_something_newer_that_stays(
         for candidate in left_out:
             newer = [other for other in kept.candidates if other.run_id > candidate.run_id]
             assert any(other.site.polygon.intersection(candidate.site.polygon).area > 0 for other in newer)
+
+
+DRAWN = box(-44.05, -20.05, -44.04, -20.04).difference(box(-44.047, -20.047, -44.043, -20.043))
+
+
+def draw(store: Store, status: Status = Status.CONFIRMED) -> str:
+    """Give the first unregistered candidate a verdict with an outline; its id."""
+    name = min(unregistered(store))
+    reason = Reason.BURN if status is Status.REJECTED else None
+    store.record([new_verdict(name, status, "ana", reason=reason, footprint=DRAWN, moved=(-44.045, -20.045))])
+    return name
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_both_areas_stand_in_every_format(store: Store, tmp_path: Path, kind: str) -> None:
+    name = draw(store)
+    rows = {row["candidate_id"]: row for row in read_any(export(store, tmp_path / f"out.{kind}", kind).path, kind)}
+    drawn = rows.pop(name)
+    assert float(drawn["area_drawn_ha"]) == pytest.approx(store.candidate(name).area_drawn_ha, abs=0.01)
+    assert float(drawn["area_cells_ha"]) == 29.16
+    assert (drawn["geometry_source"], float(drawn["lon"])) == ("drawn", -44.045)
+    [other] = rows.values()
+    assert other["geometry_source"] == "cells"
+    assert other["area_drawn_ha"] in ("", None) or np.isnan(other["area_drawn_ha"])
+
+
+@pytest.mark.parametrize("kind", ["gpkg", "parquet", "kml"])
+def test_the_outline_drawn_with_a_confirmation_is_the_geometry(store: Store, tmp_path: Path, kind: str) -> None:
+    name = draw(store)
+    rows = read_any(export(store, tmp_path / f"out.{kind}", kind).path, kind)
+    shown = {row["candidate_id"]: row["geometry"] for row in rows}
+    assert shapely.normalize(shown.pop(name)).symmetric_difference(DRAWN).area < 1e-12
+    [(other, cells)] = shown.items()
+    assert cells.symmetric_difference(store.candidate(other).site.polygon).area < 1e-9
+
+
+@pytest.mark.parametrize("status", [Status.UNSURE, Status.REJECTED])
+def test_an_outline_of_what_is_not_confirmed_is_not_the_geometry(store: Store, tmp_path: Path, status: Status) -> None:
+    name = draw(store, status)
+    rows = read_any(export(store, tmp_path / "out.gpkg", "gpkg", include_all=True).path, "gpkg")
+    [row] = [row for row in rows if row["candidate_id"] == name]
+    assert (row["geometry_source"], row["area_drawn_ha"] > 0) == ("cells", True)
+    assert row["geometry"].symmetric_difference(store.candidate(name).site.polygon).area < 1e-9
+
+
+def test_the_description_in_kml_names_both_areas(store: Store, tmp_path: Path) -> None:
+    name = draw(store)
+    document = parse_kml(export(store, tmp_path / "out.kml", "kml").path)
+    told = {
+        mark.findtext(f"{KML}name", ""): mark.findtext(f"{KML}description", "")
+        for mark in document.iter(f"{KML}Placemark")
+    }
+    [(_, words)] = [(title, words) for title, words in told.items() if name in title]
+    assert words == f"Drawn outline {store.candidate(name).area_drawn_ha:,.1f} ha; 270 m cells 29.2 ha."
+    assert sorted(told.values())[0] == ""
+
+
+def test_the_nearest_river_stands_beside_the_dam(store: Store, tmp_path: Path) -> None:
+    name = min(unregistered(store))
+    match = dataclasses.replace(store.candidate(name).match, nearest_river=NearestRiver(NASTY, 120.04, "rivers"))
+    store.rematch([name], [match], "loaded rivers")
+    rows = {row["candidate_id"]: row for row in read_csv(export(store, tmp_path / "out.csv", "csv").path)}
+    assert (rows[name]["nearest_river"], rows[name]["nearest_river_distance_m"]) == (NASTY, "120.0")
+    assert {row["nearest_river"] for other, row in rows.items() if other != name} == {""}

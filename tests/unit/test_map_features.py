@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from pathlib import Path
 
@@ -39,6 +40,17 @@ def test_what_is_beyond_the_limit_is_counted(loaded: Settings) -> None:
 
 def test_two_views_show_a_place_once(loaded: Settings) -> None:
     assert len(features_in(load_active(loaded), [VIEW, VIEW], 10).dams) == 2
+
+
+def test_rivers_are_cut_off_at_the_view(settings: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "rios.geojson"
+    line = {"type": "LineString", "coordinates": [[-60, -20], [-30, -20]]}
+    feature = {"type": "Feature", "properties": {"nome": "Rio Longo"}, "geometry": line}
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
+    add_snapshot(settings, RegisterKind.RIVERS, path, as_of=date(2026, 1, 2))
+    (river,) = features_in(load_active(settings), [VIEW], 10).rivers
+    assert river["geometry"] == {"type": "LineString", "coordinates": ((-44.5, -20.0), (-43.5, -20.0))}
+    assert river["properties"]["label"] == "Rio Longo · rivers rios.geojson 2026-01-02"
 
 
 def test_no_view_shows_nothing(loaded: Settings) -> None:

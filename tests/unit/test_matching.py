@@ -18,8 +18,9 @@ from minedisc_core.grid import GEOD, geodesic_area_ha, square_around
 from minedisc_core.registers.active import ActiveRegisters, Layer
 from minedisc_core.registers.coverage import StatedCoverage
 from minedisc_core.registers.matching import match_polygons
-from minedisc_core.registers.nearest import nearest_entries
+from minedisc_core.registers.nearest import nearest_entries, nearest_within
 from minedisc_core.registers.overlaps import find_overlaps
+from minedisc_core.registers.pieces import cut_up
 from minedisc_core.registers.sentences import describe
 
 LON, LAT = -43.8, -20.2
@@ -56,6 +57,7 @@ def registers(
     given_titles: Layer | None = None,
     mines: Sequence[shapely.Geometry] = (),
     lands: Sequence[shapely.Geometry] = (),
+    rivers: Sequence[shapely.Geometry] = (),
     dam_coverage: str = "MG",
     title_coverage: str = "MG",
 ) -> ActiveRegisters:
@@ -70,12 +72,15 @@ def registers(
         stated[RegisterKind.SIGMINE] = (StatedCoverage(title_coverage),)
     if lands:
         snapshots.append(snapshot(RegisterKind.LANDS, "ti.gpkg", date(2026, 9, 1), "not stated"))
+    if rivers:
+        snapshots.append(snapshot(RegisterKind.RIVERS, "rios.gpkg", date(2026, 8, 1), "not stated"))
     return ActiveRegisters(
         tuple(snapshots),
         points=layer(dams or (), "sigbm 2026-11-02", name="Dique 1", owner="Vale & Cia"),
         outlines=layer(mines, "polygons m.gpkg 2026-01-01", name="Mina", owner=""),
         titles=given_titles or titles(),
         lands=layer(lands, "lands ti.gpkg 2026-09-01", name="Yanomami", kind="Indigenous land (Regularizada)"),
+        rivers=layer(rivers, "rivers rios.gpkg 2026-08-01", name="Rio das Velhas"),
         coverage=stated,
     )
 
@@ -222,6 +227,31 @@ def test_a_site_that_crosses_itself_is_matched_all_the_same() -> None:
     assert found.titles[0].covered_fraction == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize("distance_m", [0, 700, 4_900])
+def test_the_nearest_river_is_told_with_its_distance_and_changes_no_status(distance_m: float) -> None:
+    x = place_at(distance_m).x
+    river = shapely.LineString([(x, LAT - 1), (x, LAT + 1)])
+    found = match(registers(rivers=[river, shapely.LineString([(x + 1, LAT), (x + 2, LAT)])]))
+    assert found.nearest_river is not None
+    assert (found.nearest_river.name, found.nearest_river.register) == ("Rio das Velhas", "rivers rios.gpkg 2026-08-01")
+    assert found.nearest_river.distance_m == pytest.approx(distance_m, abs=1.0)
+    assert found.status is RegisterStatus.NOTHING_FOUND
+    assert sum("Nearest river: Rio das Velhas" in sentence for sentence in describe(found)) == 1
+
+
+def test_a_river_beyond_5_km_is_not_told() -> None:
+    x = place_at(5_100).x
+    found = match(registers(rivers=[shapely.LineString([(x, LAT - 1), (x, LAT + 1)])]))
+    assert found.nearest_river is None
+    assert not any("river" in sentence for sentence in describe(found))
+
+
+def test_a_site_in_the_middle_of_a_wide_water_is_at_no_distance_from_it() -> None:
+    found = match(registers(rivers=[SITE.centroid.buffer(0.3, quad_segs=500)]))
+    assert found.nearest_river is not None
+    assert found.nearest_river.distance_m == 0
+
+
 degrees = st.integers(-200, 200).map(lambda n: n / 100)
 squares = st.tuples(degrees, degrees, st.integers(1, 40)).map(
     lambda t: shapely.box(LON + t[0], LAT + t[1], LON + t[0] + t[2] / 100, LAT + t[1] + t[2] / 100)
@@ -248,6 +278,34 @@ def test_the_nearest_point_is_the_nearest_of_all_pairs(
         brute = [brute_distance_m(site, entry, step_deg=0.001) for entry in entries]
         assert min(brute) - 60 <= distance <= min(brute) * 1.0001 + 0.01
         assert brute[row] <= min(brute) + 60
+
+
+meanders = st.tuples(degrees, degrees, st.integers(2, 300), st.integers(1, 9)).map(
+    lambda t: shapely.LineString([(LON + t[0] + k / 200, LAT + t[1] + 0.05 * np.sin(k / t[3])) for k in range(t[2])])
+)
+
+
+@given(st.lists(squares, min_size=1, max_size=4), st.lists(meanders, min_size=1, max_size=5))
+def test_the_nearest_river_in_pieces_is_the_nearest_of_all_whole_rivers(
+    sites: list[shapely.Geometry], rivers: list[shapely.Geometry]
+) -> None:
+    rows, metres = nearest_within(np.array(sites, dtype=object), layer(rivers, "x"), 5_000.0)
+    for site, row, distance in zip(sites, rows, metres, strict=True):
+        brute = [brute_distance_m(site, river, step_deg=0.002) for river in rivers]
+        if row < 0:
+            assert min(brute) > 4_980
+        else:
+            assert min(brute) - 130 <= distance <= min(brute) * 1.003 + 0.01
+            assert brute[row] <= min(brute) + 130
+
+
+@given(st.lists(squares.map(lambda s: s.centroid.buffer(s.area**0.5, quad_segs=80)), min_size=1, max_size=3))
+def test_pieces_of_waters_are_small_and_together_the_same(waters: list[shapely.Geometry]) -> None:
+    pieces, rows = cut_up(np.array(waters, dtype=object))
+    assert shapely.get_num_coordinates(pieces).max() <= 128
+    for number, water in enumerate(waters):
+        joined = shapely.union_all(pieces[rows == number])
+        assert joined.symmetric_difference(water).area < 1e-9
 
 
 @given(st.lists(squares, min_size=1, max_size=3), st.lists(squares, min_size=1, max_size=5))

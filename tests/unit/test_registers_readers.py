@@ -380,6 +380,63 @@ def test_points_and_outlines_are_not_mixed_up(tmp_path: Path, settings: Settings
     assert list(read_register(RegisterKind.POLYGONS, path, settings).frame["name"]) == ["a"]
 
 
+RIVER = shapely.LineString([(-44, -20), (-43.9, -20.1)])
+
+
+@pytest.mark.parametrize(
+    ("columns", "name"),
+    [
+        ({"noriocomp": "Rio das Velhas", "cocursodag": "74921"}, "Rio das Velhas"),
+        ({"nooriginal": "Córrego São João"}, "Córrego São João"),
+        ({"NOME": "Rio Doce"}, "Rio Doce"),
+        ({"cocursodag": "74921", "noriocomp": None}, "cocursodag 74921"),
+        ({"HYRIV_ID": 60_200_123, "MAIN_RIV": 60_200_000}, "HYRIV_ID 60200123"),
+        ({"name": "Sem nome"}, ""),
+        ({"length_km": 3.5}, ""),
+    ],
+)
+def test_rivers_take_their_name_from_the_columns_of_ana_ibge_and_hydrorivers(
+    columns: dict[str, object], name: str, tmp_path: Path, settings: Settings
+) -> None:
+    frame = gpd.GeoDataFrame({key: [value] for key, value in columns.items()}, geometry=[RIVER], crs=4674)
+    frame.to_file(tmp_path / "r.gpkg", engine="pyogrio")
+    table = read_register(RegisterKind.RIVERS, tmp_path / "r.gpkg", settings)
+    assert list(table.frame["name"]) == [name]
+    assert table.problems == ()
+
+
+def test_rivers_are_lines_or_polygons_in_any_crs_and_the_rest_is_listed(tmp_path: Path, settings: Settings) -> None:
+    bow_tie = shapely.Polygon([(-44, -20), (-43, -19), (-43, -20), (-44, -19)])
+    broken = shapely.MultiLineString([RIVER, shapely.LineString([(1, 1), (1, 1)])])
+    shapes = [RIVER, SQUARE, shapely.Point(-44, -20), None, bow_tie, shapely.LineString([(1, 1), (1, 1)]), broken]
+    frame = gpd.GeoDataFrame({"nome": list("abcdefg")}, geometry=shapes, crs=4326).to_crs(31983)
+    frame.to_file(tmp_path / "r.gpkg", engine="pyogrio")
+    table = read_register(RegisterKind.RIVERS, tmp_path / "r.gpkg", settings)
+    assert list(table.frame["name"]) == ["a", "b", "e", "g"]
+    assert shapely.equals_exact(table.frame.geometry[0], RIVER, tolerance=1e-6)
+    assert table.frame.geometry.is_valid.all()
+    told = reasons(table)
+    assert "a point, expected lines or polygons" in told[3]
+    assert "no geometry" in told[4]
+    assert "no length" in told[6]
+    assert table.left_out == 3
+
+
+def test_rivers_load_from_a_zipped_shapefile_and_from_wkt_in_a_csv(tmp_path: Path, settings: Settings) -> None:
+    zipped = zipped_shapefile(gpd.GeoDataFrame({"NORIOCOMP": ["São"]}, geometry=[RIVER], crs=4674), tmp_path / "r.zip")
+    assert list(read_register(RegisterKind.RIVERS, zipped, settings).frame["name"]) == ["São"]
+    path = write_csv(tmp_path / "r.csv", "name;wkt", f"A;{RIVER.wkt}", "B;POINT (1 2)")
+    assert list(read_register(RegisterKind.RIVERS, path, settings).frame["name"]) == ["A"]
+
+
+@pytest.mark.parametrize("columns", [{"PROCESSO": "1", "FASE": "x"}, {"terrai_nome": "x"}])
+def test_titles_and_lands_are_not_taken_for_rivers(columns: dict[str, str], tmp_path: Path, settings: Settings) -> None:
+    frame = gpd.GeoDataFrame({key: [value] for key, value in columns.items()}, geometry=[SQUARE], crs=4674)
+    frame.to_file(tmp_path / "x.gpkg", engine="pyogrio")
+    with pytest.raises(RegisterError, match="holds"):
+        read_register(RegisterKind.RIVERS, tmp_path / "x.gpkg", settings)
+
+
 def test_a_zip_with_two_like_layers_asks_for_one(tmp_path: Path, settings: Settings) -> None:
     for name in ("a.gpkg", "b.gpkg"):
         titles_frame(NOME=["x"]).to_file(tmp_path / name, engine="pyogrio")

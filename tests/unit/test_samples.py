@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import shapely
+from shapely.geometry import shape
 
 from minedisc_core.bench.made_up import made_up_matches, made_up_sites, made_up_summary
 from minedisc_core.domain import Reason, Status
@@ -94,6 +96,19 @@ def test_a_moved_sample_is_centred_on_the_point(
     found, facts = cut(settings, store)
     np.testing.assert_array_equal(found[127, 127], pixels[150, 160])
     assert facts["is_moved"]
+
+
+def test_a_sample_of_a_drawn_mine_is_centred_inside_and_keeps_the_outline(
+    store: Store, settings: Settings, mosaic: Path, pixels: np.ndarray
+) -> None:
+    with open_mosaic([mosaic]) as opened:
+        ((lon, lat),) = opened.grid.lonlat(np.array([150.5]), np.array([160.5])).tolist()
+    outline = shapely.box(lon - 1e-3, lat - 1e-3, lon + 1e-3, lat + 1e-3)
+    confirm(store, 0, footprint=outline)
+    samples.cut_pending(store, settings)
+    found, facts = cut(settings, store)
+    np.testing.assert_array_equal(found[127, 127], pixels[150, 160])
+    assert shape(facts["footprint"]) == outline
 
 
 def test_a_point_outside_the_mosaic_stays_queued_with_the_reason(store: Store, settings: Settings) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,8 +10,9 @@ import pytest
 from shapely.geometry import box, mapping
 
 from minedisc_core import owner, service
-from minedisc_core.domain import Impact, RunState, Site
+from minedisc_core.domain import Impact, PriorityWeights, RunState, Site, Status
 from minedisc_core.errors import MinediscError, RegisterError, RunError, StoreError, StoreOwned, UsageError
+from minedisc_core.review import new_verdict
 from minedisc_core.service import door
 from minedisc_core.service.records import plain
 from minedisc_core.settings import Settings
@@ -112,6 +114,69 @@ def test_a_verdict_is_stored_and_undone(store: Store, settings: Settings, run_di
     assert undone is not None
     assert (undone["candidate_id"], undone["status"], undone["is_moved"]) == (first, "undecided", False)
     assert service.undo(store, settings, "ana") is None
+
+
+def test_a_gesture_is_undone_as_a_whole(store: Store, settings: Settings, run_dir: Path) -> None:
+    service.take_in(store, settings, str(run_dir))
+    both = [candidate["candidate_id"] for candidate in service.candidates(store, settings)]
+    store.record([new_verdict(name, Status.UNSURE, "ana", batch_id="b1") for name in both])
+    undone = service.undo(store, settings, "ana")
+    assert undone is not None
+    assert undone["undone"] == both
+    assert {c["status"] for c in service.candidates(store, settings)} == {"undecided"}
+
+
+def test_a_verdict_takes_a_drawn_outline(store: Store, settings: Settings, run_dir: Path) -> None:
+    service.take_in(store, settings, str(run_dir))
+    first = service.candidates(store, settings)[0]
+    outline = {"type": "Feature", "properties": {}, "geometry": mapping(box(-44, -20, -43.99, -19.99))}
+    decided = service.verdict(store, settings, first["candidate_id"], "confirmed", "ana", footprint=outline)
+    assert decided["area_drawn_ha"] == pytest.approx(116, abs=1)
+    assert (decided["area_cells_ha"], decided["geometry"]) == (first["area_cells_ha"], first["geometry"])
+    assert decided["footprint"]["type"] == "Polygon"
+    assert (first["footprint"], first["area_drawn_ha"], first["seen"]) == (None, None, False)
+
+
+def test_candidates_are_chosen_by_place_score_and_verdict(store: Store, settings: Settings, run_dir: Path) -> None:
+    service.take_in(store, settings, str(run_dir))
+    first, second = service.candidates(store, settings)
+    lon, lat = first["peak_lon"], first["peak_lat"]
+    assert names(service.candidates(store, settings, box=[lon, lat, lon, lat])) == ["0001"]
+    assert names(service.candidates(store, settings, score_max=second["score"])) == ["0002"]
+    service.verdict(store, settings, second["candidate_id"], "rejected", "bea", reason="urban")
+    assert names(service.candidates(store, settings, reasons=["urban"], analysts=["bea"])) == ["0002"]
+    store.mark_seen([first["candidate_id"]], "ana")
+    assert names(service.candidates(store, settings, seen=True)) == ["0001"]
+    assert names(service.candidates(store, settings, lands=["nowhere"])) == []
+
+
+@pytest.mark.parametrize("box_edges", [[1, 2, 3], [0, 0, -1, 1], [0, 1, 1, 0], [float("nan")] * 4])
+def test_a_box_that_is_none_is_wrong_use(store: Store, settings: Settings, box_edges: list[float]) -> None:
+    with pytest.raises(UsageError, match="west, south, east, north"):
+        service.candidates(store, settings, box=box_edges)
+
+
+def test_candidates_say_their_priority_and_the_terms_of_it(store: Store, settings: Settings, run_dir: Path) -> None:
+    heavy = dataclasses.replace(settings, priority_weights=PriorityWeights(0, 0, 0, 10, 0, 0))
+    service.take_in(store, settings, str(run_dir))
+    found = service.candidates(store, heavy, order="priority")
+    assert [c["priority"]["total"] for c in found] == [pytest.approx(10 * c["score"]) for c in found]
+    assert [term["name"] for term in found[0]["priority"]["terms"]][3] == "score"
+
+
+def test_the_history_of_candidates_comes_when_it_is_asked_for(store: Store, settings: Settings, run_dir: Path) -> None:
+    service.take_in(store, settings, str(run_dir))
+    first = service.candidates(store, settings)[0]["candidate_id"]
+    service.verdict(store, settings, first, "confirmed", "ana")
+    service.undo(store, settings, "ana")
+    decided, other = service.candidates(store, settings, with_history=True)
+    assert [(event["verdict"], event["analyst"]) for event in decided["history"]] == [
+        ("confirmed", "ana"),
+        ("undecided", "ana"),
+    ]
+    assert other["history"] == []
+    assert "history" not in service.candidates(store, settings)[0]
+    json.dumps(decided, allow_nan=False)
 
 
 def test_the_same_verdict_sent_twice_is_one(store: Store, settings: Settings, run_dir: Path) -> None:

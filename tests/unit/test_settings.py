@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from minedisc_core.domain import PriorityWeights
 from minedisc_core.errors import UsageError
 from minedisc_core.settings import PROJECT_ROOT, load_settings
 
@@ -62,3 +63,15 @@ def test_numbers_are_read_from_the_environment() -> None:
 def test_nothing_is_written_by_reading_the_settings(tmp_path: Path) -> None:
     load_settings({}, tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+def test_weights_of_the_priority_are_read_by_name_and_the_others_stay() -> None:
+    assert load_settings({}).priority_weights == PriorityWeights(3, 2, 2, 2, 1, 1)
+    chosen = load_settings({"MINEDISC_PRIORITY": " land = 4, score=0.5,nearness=0"}).priority_weights
+    assert chosen == PriorityWeights(land=4, score=0.5, nearness=0)
+
+
+@pytest.mark.parametrize("text", ["beauty=1", "land", "land=", "land=-1", "land=nan", "land=inf", "land=1;score=2"])
+def test_weights_that_are_none_are_refused_by_name(text: str) -> None:
+    with pytest.raises(UsageError, match=r"MINEDISC_PRIORITY.*register_status, land, impact, score, area, nearness"):
+        load_settings({"MINEDISC_PRIORITY": text})

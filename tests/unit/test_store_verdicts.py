@@ -89,8 +89,7 @@ def test_of_several_events_all_are_written_or_none(store: Store) -> None:
 
 def test_an_undo_is_an_event_and_the_verdict_before_is_in_force_again(store: Store) -> None:
     store.record([confirm(IDS[0], "e1"), reject(IDS[0], "e2")])
-    undone = store.undo("ana", "u1")
-    assert undone is not None
+    [undone] = store.undo("ana", "u1")
     assert (undone.undoes, undone.candidate_id) == ("e2", IDS[0])
     assert store.candidate(IDS[0]).status is Status.CONFIRMED
     assert [event.event_id for event in store.history(IDS[0])] == ["e1", "e2", "u1"]
@@ -98,16 +97,15 @@ def test_an_undo_is_an_event_and_the_verdict_before_is_in_force_again(store: Sto
 
 def test_undo_goes_back_step_by_step_over_candidates(store: Store) -> None:
     store.record([confirm(name, f"e{i}") for i, name in enumerate(IDS)])
-    assert [store.undo("ana", f"u{i}") is not None for i in range(4)] == [True, True, True, False]
+    assert [len(store.undo("ana", f"u{i}")) for i in range(4)] == [1, 1, 1, 0]
     assert {c.status for c in store.candidates()} == {Status.UNDECIDED}
 
 
 def test_an_analyst_undoes_only_their_own(store: Store) -> None:
     store.record([confirm(IDS[0], "e1", "ana"), confirm(IDS[1], "e2", "bea")])
-    assert store.undo("carl", "u0") is None
-    assert store.undo("bea", "u3", IDS[0]) is None
-    done = store.undo("ana", "u1")
-    assert done is not None
+    assert store.undo("carl", "u0") == []
+    assert store.undo("bea", "u3", IDS[0]) == []
+    [done] = store.undo("ana", "u1")
     assert done.candidate_id == IDS[0]
 
 
@@ -188,7 +186,7 @@ def test_hostile_words_from_a_client_are_only_words(store: Store) -> None:
     store.record([VerdictEvent(nasty, IDS[0], Status.CONFIRMED, nasty, NOW, notes="\ud800\x00 " + nasty)])
     found = store.candidate(IDS[0])
     assert (found.verdict_by, found.notes) == (nasty, nasty)
-    assert store.undo(nasty, "u1") is not None
+    assert len(store.undo(nasty, "u1")) == 1
 
 
 def test_folding_takes_the_last_verdict_that_was_not_undone() -> None:

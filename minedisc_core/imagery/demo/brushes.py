@@ -13,18 +13,33 @@ from minedisc_core.imagery.demo.canvas import SUN, Blob, Canvas, Strokes
 from minedisc_core.imagery.demo.noise import Field, Window, hashed, ramp, rough, white
 from minedisc_core.imagery.demo.spectra import Mix, mix
 
+Bounds = tuple[float, float, float, float]
+"""x0, y0, x1, y1 in px."""
+
 
 class Brush(Protocol):
     """Anything that can paint itself."""
 
     @property
-    def box(self) -> tuple[float, float, float, float]:
+    def box(self) -> Bounds:
         """Bounds (x0, y0, x1, y1) in px."""
         ...
 
-    def paint(self, canvas: Canvas) -> None:
-        """Paint the part of it that lies on the tile."""
+    def paint(self, canvas: Canvas, part: Window) -> None:
+        """Paint the part of it that lies on the tile: `part`, which is never empty."""
         ...
+
+
+def put_on(canvas: Canvas, brush: Brush) -> None:
+    """Paint what of a brush lies on the tile."""
+    part = canvas.clip(brush.box)
+    if part is not None:
+        brush.paint(canvas, part)
+
+
+def _padded(box: Bounds, pad: float) -> Bounds:
+    x0, y0, x1, y1 = box
+    return x0 - pad, y0 - pad, x1 + pad, y1 + pad
 
 
 @dataclass(frozen=True)
@@ -45,17 +60,12 @@ class Cover:
     grow_px: float = 0.0
 
     @property
-    def box(self) -> tuple[float, float, float, float]:
+    def box(self) -> Bounds:
         """Bounds in px."""
-        pad = self.grow_px + 1
-        x0, y0, x1, y1 = self.shape.box
-        return x0 - pad, y0 - pad, x1 + pad, y1 + pad
+        return _padded(self.shape.box, self.grow_px + 1)
 
-    def paint(self, canvas: Canvas) -> None:
+    def paint(self, canvas: Canvas, part: Window) -> None:
         """Paint the part of it that lies on the tile."""
-        part = canvas.clip(self.box)
-        if part is None:
-            return
         seed = self.shape.seed
         alpha = self.shape.alpha(part, self.shape.radius(part), self.grow_px) * np.float32(self.opacity)
         if self.patchiness:
@@ -90,15 +100,12 @@ class Terraces:
     """The deepest place, as a share of the half axes."""
 
     @property
-    def box(self) -> tuple[float, float, float, float]:
+    def box(self) -> Bounds:
         """Bounds in px."""
         return self.shape.box
 
-    def paint(self, canvas: Canvas) -> None:
+    def paint(self, canvas: Canvas, part: Window) -> None:
         """Paint the part of it that lies on the tile."""
-        part = canvas.clip(self.box)
-        if part is None:
-            return
         shape = self.shape
         radius = shape.radius(part)
         alpha = shape.alpha(part, radius)
@@ -145,17 +152,12 @@ class Pond:
     shore_opacity: float = 0.8
 
     @property
-    def box(self) -> tuple[float, float, float, float]:
+    def box(self) -> Bounds:
         """Bounds in px."""
-        x0, y0, x1, y1 = self.shape.box
-        pad = self.shore_px + 1
-        return x0 - pad, y0 - pad, x1 + pad, y1 + pad
+        return _padded(self.shape.box, self.shore_px + 1)
 
-    def paint(self, canvas: Canvas) -> None:
+    def paint(self, canvas: Canvas, part: Window) -> None:
         """Paint the part of it that lies on the tile."""
-        part = canvas.clip(self.box)
-        if part is None:
-            return
         radius = self.shape.radius(part)
         rim = self.shape.alpha(part, radius, self.shore_px) * np.float32(self.shore_opacity)
         if self.shore_px > 0:
@@ -189,16 +191,12 @@ class Tailings:
     rim: Mix
 
     @property
-    def box(self) -> tuple[float, float, float, float]:
+    def box(self) -> Bounds:
         """Bounds in px."""
-        x0, y0, x1, y1 = self.shape.box
-        return x0 - 2, y0 - 2, x1 + 2, y1 + 2
+        return _padded(self.shape.box, 2)
 
-    def paint(self, canvas: Canvas) -> None:
+    def paint(self, canvas: Canvas, part: Window) -> None:
         """Paint the part of it that lies on the tile."""
-        part = canvas.clip(self.box)
-        if part is None:
-            return
         radius = self.shape.radius(part)
         canvas.paint(part, self.shape.alpha(part, radius, 1.1) * np.float32(0.85), self.rim)
         alpha = self.shape.alpha(part, radius)
@@ -235,16 +233,12 @@ class Lines:
     verge_px: float = 0.7
 
     @property
-    def box(self) -> tuple[float, float, float, float]:
+    def box(self) -> Bounds:
         """Bounds in px."""
-        x0, y0, x1, y1 = self.strokes.box
-        return x0 - 2, y0 - 2, x1 + 2, y1 + 2
+        return _padded(self.strokes.box, 2)
 
-    def paint(self, canvas: Canvas) -> None:
+    def paint(self, canvas: Canvas, part: Window) -> None:
         """Paint the part of it that lies on the tile."""
-        part = canvas.clip(self.box)
-        if part is None:
-            return
         if self.verge is not None:
             side = self.strokes.alpha(part, self.verge_px) * np.float32(0.45)
             canvas.paint(part, side, self.verge)
@@ -275,15 +269,12 @@ class Houses:
     yard: Mix = field(default_factory=lambda: _YARD)
 
     @property
-    def box(self) -> tuple[float, float, float, float]:
+    def box(self) -> Bounds:
         """Bounds in px."""
         return self.shape.box
 
-    def paint(self, canvas: Canvas) -> None:
+    def paint(self, canvas: Canvas, part: Window) -> None:
         """Paint the part of it that lies on the tile."""
-        part = canvas.clip(self.box)
-        if part is None:
-            return
         seed = self.shape.seed
         radius = self.shape.radius(part)
         built = rough(part, 18.0, seed + 51, 3) * np.float32(0.35)
@@ -335,16 +326,13 @@ class Box:
     seed: int = 0
 
     @property
-    def box(self) -> tuple[float, float, float, float]:
+    def box(self) -> Bounds:
         """Bounds in px."""
         r = math.hypot(self.length, self.width) / 2 + 2
         return self.x - r, self.y - r, self.x + r, self.y + r
 
-    def paint(self, canvas: Canvas) -> None:
+    def paint(self, canvas: Canvas, part: Window) -> None:
         """Paint the part of it that lies on the tile."""
-        part = canvas.clip(self.box)
-        if part is None:
-            return
         x, y = part.xy()
         dx, dy = x - np.float32(self.x), y - np.float32(self.y)
         cos, sin = np.float32(math.cos(self.angle)), np.float32(math.sin(self.angle))

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from minedisc_core.domain import ProductLevel
-from minedisc_core.errors import RunError
-from minedisc_core.imagery.demo.registers import collection, land_geojson, sigbm_csv, sigmine_zip
+from minedisc_core.errors import RunError, UsageError
+from minedisc_core.imagery.demo.registers import collection, land_geojson, rivers_geojson, sigbm_csv, sigmine_zip
 from minedisc_core.imagery.demo.scene import Feature, ScenePlan, paint_into, plan_scene
 from minedisc_core.imagery.demo.sensor import L1C_ORDER, L2A_ORDER
 from minedisc_core.imagery.geotiff import write_mosaic
@@ -23,7 +23,12 @@ from minedisc_core.runs import read_json, write_atomically, write_json
 IMAGERY_DATES = (date(2023, 5, 1), date(2023, 8, 31))
 """The made-up dry season that the demo pretends to be a median of."""
 SOURCE = "generated demo area, no real place"
-_NAMES = ("mosaic.tif", "mosaic_l2a.tif", "truth.geojson", "sigbm.csv", "sigmine.zip", "protected_land.geojson")
+_NAMES = (
+    "mosaic.tif", "mosaic_l2a.tif", "truth.geojson", "sigbm.csv", "sigmine.zip", "protected_land.geojson",
+    "rivers.geojson",
+)  # fmt: skip
+_BYTES_PER_PX = 75
+"""Of disk: 48 unpacked (two products, twelve bands of two bytes) and 22 packed, and a little more."""
 _PAINTING = ".painting-"
 """Start of the name of the scratch folder; one that a killed process left behind is swept away."""
 _MARKER = "demo_area.json"
@@ -42,6 +47,8 @@ class DemoArea:
     sigbm: Path
     sigmine: Path
     land: Path
+    rivers: Path
+    """The true courses of the rivers."""
 
 
 def write_demo(
@@ -51,12 +58,12 @@ def write_demo(
 
     Args:
         folder: where to; made if missing.
-        size_px: side, 512 to 20,000 px of 10 m.
+        size_px: side, 1 to 20,000 px of 10 m.
         seed: another seed, another landscape.
         on_progress: is told the share done, 0..1.
 
     Raises:
-        UsageError: size or seed out of range.
+        UsageError: size or seed out of range, or the disk is too small for it.
         MinediscError: the disk is full or the folder cannot be written.
     """
     area = DemoArea(*(folder / name for name in _NAMES))
@@ -64,16 +71,30 @@ def write_demo(
     wanted = _identity(plan)
     if _is_whole(folder, area, wanted):
         return area
+    folder.mkdir(parents=True, exist_ok=True)
+    _check_room(folder, size_px)
     (folder / _MARKER).unlink(missing_ok=True)
     for left_behind in (*folder.glob(f"{_PAINTING}*"), *folder.glob(".mosaic*.tif.*")):
         shutil.rmtree(left_behind, ignore_errors=True)
     write_atomically(area.truth, _truth(plan.features))
-    write_atomically(area.sigbm, sigbm_csv(plan.features, seed))
+    write_atomically(area.sigbm, sigbm_csv(plan.features, plan.grid, seed))
     write_atomically(area.sigmine, sigmine_zip(plan.features, plan.grid, seed))
     write_atomically(area.land, land_geojson(plan.features, plan.grid, seed))
+    write_atomically(area.rivers, rivers_geojson(plan.rivers))
     _write_mosaics(plan, area, on_progress)
     write_json(folder / _MARKER, {"identity": wanted, "files": _sizes(area), "size_px": size_px, "seed": seed})
     return area
+
+
+def _check_room(folder: Path, size_px: int) -> None:
+    """Refuse an area that would fill the disk: both products unpacked while they are painted, then packed."""
+    needed, free = _BYTES_PER_PX * size_px**2, shutil.disk_usage(folder).free
+    if needed > free:
+        raise UsageError(
+            f"a demo area of {size_px:,} px a side needs about {needed / 1e9:.1f} GB, {folder} has {free / 1e9:.1f} GB",
+            "room for the area",
+            "choose a smaller --size or another --home",
+        )
 
 
 def _write_mosaics(plan: ScenePlan, area: DemoArea, on_progress: Callable[[float], None] | None) -> None:

@@ -18,7 +18,11 @@ from minedisc_core.imagery.demo.sites import Plan
 FULL_PX2 = 2048.0**2
 """Pixels of the default area; counts below are for it."""
 MINE_MARGIN_PX = 125
-"""Mines keep this far from the edge: the net's cells begin 1 km inside."""
+"""Mines keep this far from the edge: the net's cells begin 1 km inside. Small areas have no room for it."""
+MINE_GAP_PX = 75
+"""Mines lie at least this far apart; less in small areas."""
+_SMALLEST_WITH_MINES_PX = 24
+"""No mine is smaller."""
 
 _MINES = (("open_pit", 4.0), ("tailings", 1.7), ("strip_mine", 1.0), ("quarry", 2.2), ("sand_pit", 1.8),
           ("garimpo", 1.3), ("clay_pit", 0.9))  # fmt: skip
@@ -109,6 +113,8 @@ def _rivers(layout: Layout) -> Plan:
 
 def _mines(layout: Layout, share: float) -> None:
     wanted = max(4, round(layout.plan().between(10.5, 14.4) * share))
+    if layout.side_px < _SMALLEST_WITH_MINES_PX:
+        return
     kinds = [kind for kind, _ in _MINES]
     if wanted < len(kinds):
         kinds = kinds[:1] + [kinds[i] for i in layout.rng.permutation(len(kinds) - 1)[: wanted - 1] + 1]
@@ -128,13 +134,19 @@ def _try_mine(layout: Layout, kind: str) -> bool:
     _draw_mine(layout, plan, kind, place, along)
     circle = _around(plan)
     inside = min(circle.x, circle.y, layout.side_px - circle.x, layout.side_px - circle.y)
-    if inside < MINE_MARGIN_PX * 0.8 or inside < circle.radius + 4 or not _is_free(layout, circle, 75):
+    if inside < _margin_px(layout) * 0.8 or inside < circle.radius + 4:
+        return False
+    if not _is_free(layout, circle, min(MINE_GAP_PX, 0.15 * layout.side_px)):
         return False
     if kind in ("open_pit", "tailings", "strip_mine", "quarry") and _to_river(layout, circle) < circle.radius + 6:
         return False
     layout.taken.append(circle)
     layout.mines.append(plan)
     return True
+
+
+def _margin_px(layout: Layout) -> float:
+    return min(MINE_MARGIN_PX, layout.side_px / 4)
 
 
 def _draw_mine(layout: Layout, plan: Plan, kind: str, place: Point, along: float) -> None:
@@ -156,7 +168,7 @@ def _draw_mine(layout: Layout, plan: Plan, kind: str, place: Point, along: float
 def _mine_place(layout: Layout, kind: str) -> tuple[Point, float]:
     """A place that suits the kind: ridges for pits, rivers for sand, creeks for garimpo and dams."""
     rng, side = layout.rng, float(layout.side_px)
-    low, high = float(MINE_MARGIN_PX), side - MINE_MARGIN_PX
+    low, high = _margin_px(layout), side - _margin_px(layout)
     if kind == "sand_pit":
         return _by_river(layout, low, high)
     places = rng.uniform(low, high, (8, 2))

@@ -1,4 +1,4 @@
-"""Made-up registers for the demo area in the layout of the real ones: SIGBM, SIGMINE, FUNAI (README, registers).
+"""Made-up registers for the demo area in the layout of the real ones: SIGBM, SIGMINE, FUNAI, rivers (README).
 
 Some mines have a dam or an extracting title, some a title that may not extract, some nothing; a few dam
 points lie 300 to 800 m off, as real ones do. All names are invented.
@@ -22,7 +22,7 @@ from shapely.geometry import Polygon
 from shapely.geometry.base import BaseGeometry
 
 from minedisc_core.grid import GEOD, RasterGrid, square_around
-from minedisc_core.imagery.demo.scene import Feature
+from minedisc_core.imagery.demo.scene import Feature, Watercourse
 
 SIGBM_COLUMNS = (
     "ID", "Nome", "Empreendedor", "UF", "Município", "Latitude", "Longitude", "Categoria de Risco - CRI",
@@ -44,8 +44,11 @@ _MAY_NOT = (
 _EMPTY_LAND_TITLES = 24
 
 
-def sigbm_csv(features: Sequence[Feature], seed: int) -> bytes:
-    """The dam register: cp1252, semicolons, coordinates in degrees, minutes and seconds."""
+def sigbm_csv(features: Sequence[Feature], grid: RasterGrid, seed: int) -> bytes:
+    """The dam register: cp1252, semicolons, coordinates in degrees, minutes and seconds.
+
+    An area too small for a dam or a mine gets one 6 km outside it: a register is never empty.
+    """
     rng = np.random.default_rng([seed, 41])
     text = io.StringIO()
     writer = csv.writer(text, delimiter=";", lineterminator="\r\n")
@@ -58,6 +61,10 @@ def sigbm_csv(features: Sequence[Feature], seed: int) -> bytes:
         middle = dam.polygon.representative_point()
         lon, lat, _ = GEOD.fwd(middle.x, middle.y, rng.uniform(0, 360), distance)
         writer.writerow(_dam_row(9100 + number, f"Barragem {number + 1} - {dam.name}", dam.ore, lon, lat, rng))
+    if not dams:
+        west, _, _, north = grid.footprint.bounds
+        lon, lat, _ = GEOD.fwd(west, north, 315, 6_000)
+        writer.writerow(_dam_row(9100, "Barragem da Vizinhança", "Minério de Ferro", lon, lat, rng))
     return text.getvalue().encode("cp1252")
 
 
@@ -152,10 +159,11 @@ def _zipped_shapefile(frame: gpd.GeoDataFrame) -> bytes:
 
 
 def land_geojson(features: Sequence[Feature], grid: RasterGrid, seed: int) -> bytes:
-    """One protected land with FUNAI's columns, over a mine that no register knows."""
+    """One protected land with FUNAI's columns, over a mine that no register knows; mid-area if there is no mine."""
     rng = np.random.default_rng([seed, 43])
     mines = [f for f in features if f.is_mine]
-    inside = next((f for f in mines if f.registered == "nothing_found"), mines[0]).polygon.centroid
+    unknown = [f for f in mines if f.registered == "nothing_found"]
+    inside = (unknown or mines)[0].polygon.centroid if mines else grid.footprint.centroid
     side_m = 0.22 * grid.height_px * 10
     lon, lat, _ = GEOD.fwd(inside.x, inside.y, rng.uniform(0, 360), 0.2 * side_m)
     turns = np.linspace(0, 360, 40, endpoint=False)
@@ -172,6 +180,11 @@ def land_geojson(features: Sequence[Feature], grid: RasterGrid, seed: int) -> by
         "modalidade_ti": "Tradicionalmente ocupada",
     }
     return collection([(shape, properties)])
+
+
+def rivers_geojson(rivers: Sequence[Watercourse]) -> bytes:
+    """The true courses of the rivers, with names as IBGE's columns have them."""
+    return collection([(river.line, {"nome": river.name, "largura_m": river.width_m}) for river in rivers])
 
 
 def collection(rows: Sequence[tuple[BaseGeometry, dict[str, object]]]) -> bytes:

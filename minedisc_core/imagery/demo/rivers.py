@@ -9,7 +9,7 @@ import numpy as np
 
 from minedisc_core.imagery.demo.brushes import Cover, Lines
 from minedisc_core.imagery.demo.canvas import Blob, Canvas, Point, Strokes, curve
-from minedisc_core.imagery.demo.noise import ramp, rough, white
+from minedisc_core.imagery.demo.noise import Window, ramp, rough, white
 from minedisc_core.imagery.demo.sites import Plan
 from minedisc_core.imagery.demo.spectra import Mix, mix
 
@@ -40,11 +40,8 @@ class River:
         x0, y0, x1, y1 = Strokes((self.line,), 0).box
         return x0 - pad, y0 - pad, x1 + pad, y1 + pad
 
-    def paint(self, canvas: Canvas) -> None:
+    def paint(self, canvas: Canvas, part: Window) -> None:
         """Paint the part of it that lies on the tile."""
-        part = canvas.clip(self.box)
-        if part is None:
-            return
         far = self.width / 2 + 2 * self.belt_px
         apart = Strokes((self.line,), self.width).distance(part, far)
         ragged = rough(part, 11.0, self.seed, 3, 0.6)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,16 +15,17 @@ from shapely.geometry.base import BaseGeometry
 
 from minedisc_core.errors import UsageError
 from minedisc_core.grid import RasterGrid
-from minedisc_core.imagery.demo.brushes import Brush
+from minedisc_core.imagery.demo.brushes import Brush, put_on
 from minedisc_core.imagery.demo.canvas import Canvas
 from minedisc_core.imagery.demo.ground import Ground, paint_ground
 from minedisc_core.imagery.demo.layout import Layout, lay_out
 from minedisc_core.imagery.demo.noise import Window
+from minedisc_core.imagery.demo.rivers import River
 from minedisc_core.imagery.demo.sensor import observe
 from minedisc_core.imagery.demo.sites import Plan, Truth
 
-SMALLEST_PX = 512
 LARGEST_PX = 20_000
+"""200 km: a larger square at this corner would leave Minas Gerais, and at 250 km the UTM zone."""
 CRS = "EPSG:32723"
 """UTM zone 23 south."""
 CORNER_M = (560_000.0, 7_790_000.0)
@@ -34,6 +35,7 @@ _TILE_PX = 510
 _ROOMY_PX = 1200
 _REACH_PX = 190.0
 """A register point may lie 0.8 km off its mine and counts for sites up to 1 km away."""
+_RIO_PX = 4.5
 _STATES = ("registered", "title_without_extraction_right", "nothing_found", "registered")
 
 
@@ -61,6 +63,17 @@ class Feature:
 
 
 @dataclass(frozen=True)
+class Watercourse:
+    """The true course of a river."""
+
+    line: BaseGeometry
+    """Its middle, EPSG:4326, cut off at the scene's edge (LineString or MultiLineString)."""
+    name: str
+    width_m: float
+    """Mean width of the water."""
+
+
+@dataclass(frozen=True)
 class ScenePlan:
     """A scene that can be painted tile by tile, so that large ones need little memory."""
 
@@ -68,6 +81,7 @@ class ScenePlan:
     seed: int
     grid: RasterGrid
     features: tuple[Feature, ...]
+    rivers: tuple[Watercourse, ...]
     _brushes: tuple[Brush, ...] = field(repr=False)
     _ground: Ground = field(repr=False)
 
@@ -88,7 +102,7 @@ class ScenePlan:
         canvas = Canvas(Window(row, col, height, width))
         paint_ground(self._ground, canvas)
         for brush in self._brushes:
-            brush.paint(canvas)
+            put_on(canvas, brush)
         return observe(canvas, self._ground.seed + 900)
 
 
@@ -111,7 +125,7 @@ def generate_scene(
     """Generate a square of `size_px` pixels of 10 m, UTM zone 23S, the same for the same seed.
 
     Args:
-        size_px: side, 512 to 20,000.
+        size_px: side, 1 to 20,000; a small area holds those features that fit.
         seed: 0 or more; the shipped demo area is 0.
         crowding: factor of the number of mines and look-alikes (1 for the demo area; more for training).
         on_progress: is told the share done, 0..1.
@@ -145,9 +159,11 @@ def plan_scene(size_px: int, seed: int, crowding: float = 1.0) -> ScenePlan:
     Raises:
         UsageError: size or seed out of range.
     """
-    if not SMALLEST_PX <= size_px <= LARGEST_PX:
+    if not 1 <= size_px <= LARGEST_PX:
         raise UsageError(
-            f"a demo area of {size_px} px", f"{SMALLEST_PX} to {LARGEST_PX} px a side", "choose another --size"
+            f"a demo area of {size_px} px",
+            f"1 to {LARGEST_PX:,} px a side (200 km: a larger square would leave Minas Gerais)",
+            "choose another --size",
         )
     if seed < 0:
         raise UsageError(f"seed {seed}", "0 or a larger whole number", "choose another --seed")
@@ -155,7 +171,25 @@ def plan_scene(size_px: int, seed: int, crowding: float = 1.0) -> ScenePlan:
     layout = lay_out(size_px, seed, crowding)
     plans = [*layout.backdrop, *layout.mines]
     brushes = tuple(brush for plan in plans for brush in plan.brushes)
-    return ScenePlan(size_px, seed, grid, _features(layout, grid), brushes, layout.ground)
+    return ScenePlan(size_px, seed, grid, _features(layout, grid), _watercourses(brushes, grid), brushes, layout.ground)
+
+
+def _watercourses(brushes: Sequence[Brush], grid: RasterGrid) -> tuple[Watercourse, ...]:
+    """The rivers that meet the scene, or that pass by one of a few pixels; narrow ones are called Córrego."""
+    rivers = [brush for brush in brushes if isinstance(brush, River)]
+    inside = shapely.box(0, 0, grid.width_px, grid.height_px)
+    whole = [shapely.LineString(river.line) for river in rivers]
+    parts = [line.intersection(inside) for line in whole]
+    shown = parts if any(part.length > 0 for part in parts) else whole
+    return tuple(
+        Watercourse(
+            line=shapely.transform(line, lambda xy: grid.lonlat(xy[:, 1], xy[:, 0])),
+            name=f"{'Rio' if river.width > _RIO_PX else 'Córrego'} Demo {number:02d}",
+            width_m=round(10 * river.width, 1),
+        )
+        for number, (river, line) in enumerate(zip(rivers, shown, strict=True), 1)
+        if line.length > 0
+    )
 
 
 def _features(layout: Layout, grid: RasterGrid) -> tuple[Feature, ...]:
@@ -188,4 +222,4 @@ def _feature(truth: Truth, grid: RasterGrid, number: int, name: str, ore: str, s
     return Feature(polygon, truth.kind, truth.is_mine, truth.impact, number, name, ore, state)
 
 
-__all__ = ["Feature", "Plan", "Scene", "ScenePlan", "generate_scene", "plan_scene"]
+__all__ = ["Feature", "Plan", "Scene", "ScenePlan", "Watercourse", "generate_scene", "plan_scene"]
