@@ -90,7 +90,7 @@ def _take_drawing(chosen: Chosen) -> None:
         return
     with shared.Noted() as noted:
         _keep(chosen, Kind.DRAWN, aoi_from_geojson(drawings).__geo_interface__)
-    st.session_state[SessionKeys.PROBLEM] = noted.error
+    boundary.show_next_run(noted.error)
 
 
 def _take_file(chosen: Chosen) -> None:
@@ -102,7 +102,7 @@ def _take_file(chosen: Chosen) -> None:
         path = Path(scratch) / f"area{Path(upload.name).suffix.lower()}"
         path.write_bytes(upload.getbuffer())
         _keep(chosen, Kind.FILE, read_aoi(path, shared.settings()).__geo_interface__)
-    st.session_state[SessionKeys.PROBLEM] = noted.error
+    boundary.show_next_run(noted.error)
 
 
 def draw_map(chosen: Chosen, picture: Picture | None, area: dict[str, Any] | None, basemap: str | None) -> None:
@@ -124,6 +124,3 @@ def draw_map(chosen: Chosen, picture: Picture | None, area: dict[str, Any] | Non
         layer_control=maps.layer_control(),
         on_change=lambda: _take_drawing(chosen),
     )
-    problem = st.session_state.pop(SessionKeys.PROBLEM, None)
-    if problem:
-        boundary.explain(problem)

@@ -8,6 +8,7 @@ from uuid import uuid4
 import streamlit as st
 
 from minedisc_core.errors import MinediscError
+from pages.session import SessionKeys
 from pages.texts import t, translated
 
 LOG = logging.getLogger("minedisc.pages")
@@ -32,6 +33,21 @@ def explain(error: Exception | None) -> bool:
         icon=":material/error:",
     )
     return True
+
+
+def show_next_run(error: Exception | None) -> None:
+    """Keep an error of a callback until the page shows it with `explain_kept`.
+
+    What a button does belongs into its `on_click`: it is done before the page is drawn. A map that reports itself
+    in that moment starts the page's run anew, and with it a click that the page would have asked about is lost.
+    """
+    if error is not None:
+        st.session_state[SessionKeys.PROBLEM] = error
+
+
+def explain_kept() -> None:
+    """Show what a callback kept, once."""
+    explain(st.session_state.pop(SessionKeys.PROBLEM, None))
 
 
 def _show(error: MinediscError) -> None:

@@ -36,10 +36,14 @@ def _card(run: RunFolder) -> None:
     name, figures, button = st.columns([2.2, 5, 1.1], vertical_alignment="center")
     name.markdown(f"**{boundary.plain(_label(run))}**  \n{boundary.plain(run.model)}")
     figures.progress(min(1.0, progress.fraction), boundary.plain(" · ".join(_figures(progress))))
-    if button.button(t("Cancel"), key=f"cancel_{run.run_id}", use_container_width=True):
-        cancel(run.path)
+    button.button(t("Cancel"), key=f"cancel_{run.run_id}", use_container_width=True, on_click=_cancel, args=(run.path,))
+
+
+def _cancel(run_dir: Path) -> None:
+    with shared.Noted() as noted:
+        cancel(run_dir)
         frame.say(t("The scan was stopped. It can be resumed below."))
-        st.rerun()
+    boundary.show_next_run(noted.error)
 
 
 def _figures(progress: ScanProgress) -> Iterator[str]:
@@ -87,8 +91,8 @@ def _row(run: RunFolder, row: RunRow | None) -> None:
     state.markdown(f"{words.RUN_STATE[run.state]}  \n:small[{boundary.plain(translated(refused or run.message))}]")
     if row and action.button(t("Review"), key=f"review_{run.run_id}", use_container_width=True):
         _open(row)
-    if run.can_resume and action.button(t("Resume"), key=f"resume_{run.run_id}", use_container_width=True):
-        _resume(run)
+    if run.can_resume:
+        action.button(t("Resume"), key=f"resume_{run.run_id}", use_container_width=True, on_click=_resume, args=(run,))
 
 
 def _foreign_row(row: RunRow) -> None:
@@ -125,5 +129,4 @@ def _resume(run: RunFolder) -> None:
     with shared.Noted() as noted:
         start_scan(read_request(run.path), run.path, resume=True, settings=shared.settings())
         frame.say(t("The scan goes on where it stopped."))
-        st.rerun()
-    boundary.explain(noted.error)
+    boundary.show_next_run(noted.error)

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from minedisc_core.detection.models import Model, broken_models, fits, list_models
-from minedisc_core.jobs import estimate, new_run_id, start_scan
+from minedisc_core.jobs import ScanRequest, estimate, new_run_id, start_scan
 from pages import area, boundary, frame, maps, mosaics, past_runs, shared, texts, words
 from pages.mosaics import Chosen
 from pages.texts import t, translated
@@ -23,6 +23,7 @@ def main() -> None:
         frame.heading(t("Scan"), t("Find surface mines and tailings dams in a Sentinel-2 mosaic."))
         chosen = mosaics.choose()
         asked = choose_area_and_model(chosen) if chosen else None
+        boundary.explain_kept()
     with map_side:
         show_map(chosen, asked)
     past_runs.running()
@@ -94,19 +95,20 @@ def start(chosen: Chosen, asked: dict[str, Any] | None, model: Model, threshold:
             t("**{area}** to scan, in **{time}**.", area=words.km2(cost.km2), time=words.duration(cost.seconds)),
             help=t("The net looks 1 km around each place, so the outermost kilometre of a mosaic is not scored."),
         )
-    if not st.button(
-        t("Start the scan"), type="primary", icon=":material/play_arrow:", disabled=waiting or not cost.km2,
-        key="scan_start",
-    ):  # fmt: skip
-        return
     request = replace(
         chosen.request, model=str(model.folder), aoi=asked, threshold=threshold, isolated_threshold=isolated
     )
+    st.button(
+        t("Start the scan"), type="primary", icon=":material/play_arrow:", disabled=waiting or not cost.km2,
+        key="scan_start", on_click=_start_now, args=(request,),
+    )  # fmt: skip
+
+
+def _start_now(request: ScanRequest) -> None:
     with shared.Noted() as noted:
         start_scan(request, shared.settings().runs / new_run_id(), settings=shared.settings())
         frame.say(t("The scan has started."))
-        st.rerun()
-    boundary.explain(noted.error)
+    boundary.show_next_run(noted.error)
 
 
 def show_map(chosen: Chosen | None, asked: dict[str, Any] | None) -> None:

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from tests.e2e.conftest import picture, settle
 
@@ -76,7 +77,19 @@ def downloads(page: Page) -> dict[str, str]:
     settle(page)
     found = {}
     for label in ("CSV", "KML"):
-        with page.expect_download() as waiting:
-            page.get_by_role("button", name=re.compile(rf"{label}$")).click()
-        found[label] = Path(waiting.value.path()).read_text("utf-8-sig")
+        found[label] = _downloaded(page, label)
     return found
+
+
+def _downloaded(page: Page, label: str) -> str:
+    """The text of a file; who gets none after ten seconds clicks once more."""
+    button = page.get_by_role("button", name=re.compile(rf"{label}$"))
+    settle(page)
+    try:
+        with page.expect_download(timeout=10_000) as waiting:
+            button.click()
+    except PlaywrightTimeout:  # the page was drawn anew under the click
+        settle(page)
+        with page.expect_download() as waiting:
+            button.click()
+    return Path(waiting.value.path()).read_text("utf-8-sig")

@@ -106,7 +106,7 @@ def test_keys_work_after_a_click_on_the_map_but_not_while_typing(page: Page, app
     open_queue(page, app, FABRICATED_RUN)
     page.frame_locator(MAP).locator(".leaflet-tile-loaded").first.wait_for()
     first = candidate(page)
-    page.frame_locator(MAP).locator(".leaflet-container").click(position={"x": 60, "y": 520})
+    page.frame_locator(MAP).locator(".leaflet-container[data-candidate]").click(position={"x": 60, "y": 520})
     press(page, "n")
     expect(page.locator(PANEL)).not_to_have_attribute("data-candidate", first)
     press(page, "p")
