@@ -61,7 +61,7 @@ def test_nothing_but_chips_comes_out_of_the_chips_folder(home: Settings, name: s
     assert ask(f"/minedisc/chips/{RUN}/{name}?t={token(f'chips:{RUN}')}").status == 404
 
 
-@pytest.mark.parametrize("name", ["../pyproject.toml", "..", "", "leaflet/../../app.py", "/etc/passwd", "a%00b", "a\0b"])
+@pytest.mark.parametrize("name", ["../pyproject.toml", "..", "", "leaflet/../../app.py", "/etc/passwd", "a%00b"])
 def test_nothing_outside_the_vendor_folder_is_served(empty_home: Settings, name: str) -> None:
     assert ask(f"/minedisc/vendor/{name}").status == 404
 
