@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import csv
 import io
+from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from minedisc_core.settings import Settings
-from tests.e2e.conftest import LONG_RUN, command_line, picture, settle
+from pages.routes import EMPTY_TILE
+from tests.e2e.conftest import LONG_RUN, command_line, is_elsewhere, picture, settle
 from tests.e2e.steps import (
     MAP,
     PANEL,
@@ -183,6 +185,31 @@ def the_export_holds_what_was_drawn(page: Page, drawn: str, rejected: str) -> No
     assert float(row["area_drawn_ha"]) > 1
     assert rows[rejected]["reason"] == "irrigation_dam"
     assert drawn in exported["KML"]
+
+
+def test_a_base_map_comes_from_the_host_that_is_named_and_only_once_it_is_switched_on(
+    browser: Browser, app: str
+) -> None:
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    asked: list[str] = []
+
+    def answer(route: Route) -> None:
+        asked.append(route.request.url)
+        route.fulfill(body=EMPTY_TILE, content_type="image/png")
+
+    context.route(is_elsewhere, answer)
+    page = context.new_page()
+    open_queue(page, app, LONG_RUN)
+    page.frame_locator(MAP).locator(".leaflet-tile-loaded").first.wait_for()
+    assert asked == []
+    page.get_by_role("button", name="Filter").click()
+    page.get_by_role("combobox", name="Base map from the internet").click()
+    with page.expect_request("https://server.arcgisonline.com/**"):
+        page.get_by_role("option", name="Esri World Imagery (server.arcgisonline.com)").click()
+    page.frame_locator(MAP).locator("img.leaflet-tile-loaded[src*='arcgisonline']").first.wait_for()
+    picture(page, "base_map")
+    context.close()
+    assert {urlsplit(address).hostname for address in asked} == {"server.arcgisonline.com"}
 
 
 NOTE_PRESSES = """() => {
