@@ -26,13 +26,14 @@ def take(asked: dict[str, Any], bound: str) -> dict[str, Any]:
     if not client:
         raise UsageError("this look names no browser tab", "a UUID as client", sent.RELOAD)
     leases = shared.house().leases
+    said_at = sent.number(asked, "said_at")
     if not candidate_id:
-        leases.leave(client)
+        leases.leave(client, said_at)
         return {"held_by": "", "others": leases.others(client)}
     found = shared.store().candidate(candidate_id)
     shared.store().mark_seen([candidate_id], analyst)
     shared.house().queues.look(sent.text(asked, "queue"), candidate_id)
-    held_by = leases.look(candidate_id, analyst, client) or ""
+    held_by = leases.look(candidate_id, analyst, client, said_at) or ""
     now = history.state(found, shared.store().history(candidate_id))
     return {"held_by": held_by, "others": leases.others(client), **now}
 

@@ -47,6 +47,12 @@ def uuid(sent: Mapping[str, Any], name: str) -> str:
     return ""
 
 
+def number(sent: Mapping[str, Any], name: str) -> float:
+    """A finite number; 0 where something else was sent."""
+    value = sent.get(name)
+    return float(value) if type(value) in (int, float) and abs(value) < 1e15 else 0.0
+
+
 def analyst(sent: Mapping[str, Any], bound: str) -> str:
     """Who sends it: the person who is signed in, else the name that was typed.
 

@@ -4,6 +4,9 @@ const CLIENT = "minedisc.client";
 const LOOK_WAIT_MS = 150; // what flies past was not looked at
 const LOOK_AGAIN_MS = 45000; // a lease lasts some minutes
 
+/** Milliseconds that go on within a page and from one page to the next. */
+const now = () => performance.timeOrigin + performance.now();
+
 class Looking {
   constructor(panel) {
     Object.assign(this, { panel, others: {}, known: false });
@@ -38,7 +41,7 @@ class Looking {
   async say() {
     const { item, panel } = this;
     if (!item || document.hidden) return;
-    const body = { queue: panel.queue, candidate_id: item.id, analyst: panel.data.analyst, client: this.client, lang: panel.data.lang };
+    const body = { queue: panel.queue, candidate_id: item.id, analyst: panel.data.analyst, client: this.client, said_at: now(), lang: panel.data.lang };
     const said = await panel.post("review/looking", body).catch(() => null);
     if (!said) return; // a server that cannot say it: nobody is kept from working
     const { others, known } = this;
@@ -57,7 +60,7 @@ class Looking {
   leave() {
     const { panel } = this;
     if (!panel.data) return;
-    const body = { queue: panel.queue, candidate_id: "", analyst: panel.data.analyst, client: this.client, lang: panel.data.lang };
+    const body = { queue: panel.queue, candidate_id: "", analyst: panel.data.analyst, client: this.client, said_at: now(), lang: panel.data.lang };
     panel.post("review/looking", body, { keepalive: true }).catch(() => {});
   }
 

@@ -86,3 +86,12 @@ def test_of_many_who_look_at_once_one_gets_the_lease(leases: Leases) -> None:
         answers = list(pool.map(lambda number: leases.look("c1", f"a{number}", f"tab-{number}"), range(200)))
     assert answers.count(None) == 1
     assert len({answer for answer in answers if answer}) == 1
+
+
+def test_a_look_that_its_own_leave_has_overtaken_takes_no_lease() -> None:
+    leases = Leases()
+    leases.leave("tab", said_at=20.0)
+    assert leases.look("a", "Ana", "tab", said_at=19.0) is None
+    assert leases.others("other tab") == {}
+    leases.look("a", "Ana", "tab", said_at=21.0)  # the page was loaded again
+    assert leases.others("other tab") == {"a": "Ana"}
