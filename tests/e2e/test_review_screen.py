@@ -206,6 +206,8 @@ def test_a_base_map_comes_from_the_host_that_is_named_and_only_once_it_is_switch
     page.get_by_role("combobox", name="Base map from the internet").click()
     with page.expect_request("https://server.arcgisonline.com/**"):
         page.get_by_role("option", name="Esri World Imagery (server.arcgisonline.com)").click()
+    settle(page)
+    expect(page.locator(MAP)).to_have_count(1)  # while the page is drawn anew the former map stands beside the new one
     page.frame_locator(MAP).locator("img.leaflet-tile-loaded[src*='arcgisonline']").first.wait_for()
     picture(page, "base_map")
     context.close()
