@@ -15,16 +15,29 @@ from pages.shared import SessionKeys
 from pages.texts import t, translated
 
 SHOWN = 8
+LOOK_AGAIN_S = 2.0
 WIDTHS = [2.3, 1.5, 1.3, 1.5, 3.0, 1.2]
 REVIEW = Path(__file__).parent / "review.py"
 
 
 def running() -> None:
     """A card for each scan that runs, redrawn twice a second by itself."""
-    for run in list_runs(shared.settings()):
-        if run.state is RunState.RUNNING:
-            with st.container(border=True):
-                st.fragment(_card, run_every=0.5)(run)
+    found = [run for run in list_runs(shared.settings()) if run.state is RunState.RUNNING]
+    for run in found:
+        with st.container(border=True):
+            st.fragment(_card, run_every=0.5)(run)
+    st.fragment(_watch, run_every=LOOK_AGAIN_S)({run.run_id for run in found})
+
+
+def _watch(drawn: set[str]) -> None:
+    """Draw the page again when a scan has begun that it does not show.
+
+    Another page or the command line may have started it; or a button of this one did, while a map that reported
+    itself had the page drawn already.
+    """
+    now = {run.run_id for run in list_runs(shared.settings()) if run.state is RunState.RUNNING}
+    if now - drawn:
+        st.rerun()
 
 
 def _card(run: RunFolder) -> None:

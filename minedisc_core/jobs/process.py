@@ -8,6 +8,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,13 +51,28 @@ def start_scan(
     chosen = settings or load_settings()
     if is_alive(run_dir):
         raise RunError(f"another process works on {run_dir}", "one process per run", "wait for it, or cancel it")
-    enter(request, run_dir, chosen, resume=resume).mosaic.close()
-    for name in (CANCEL, FAILED, WORKER):
-        (run_dir / name).unlink(missing_ok=True)
-    process = _spawn(run_dir, chosen)
+    with _starting(run_dir):
+        enter(request, run_dir, chosen, resume=resume).mosaic.close()
+        for name in (CANCEL, FAILED):
+            (run_dir / name).unlink(missing_ok=True)
+        process = _spawn(run_dir, chosen)
     note_worker(run_dir, process.pid, has_group=True)
     threading.Thread(target=process.wait, daemon=True, name="reap").start()
     return ScanProcess(run_dir, process.pid)
+
+
+@contextmanager
+def _starting(run_dir: Path) -> Iterator[None]:
+    """Until the worker has a number, this process stands for it: who looks in between sees a run that starts."""
+    is_new = not run_dir.exists()
+    note_worker(run_dir, os.getpid(), has_group=False)
+    try:
+        yield
+    except BaseException:
+        (run_dir / WORKER).unlink(missing_ok=True)
+        if is_new and not any(run_dir.iterdir()):
+            run_dir.rmdir()
+        raise
 
 
 def _spawn(run_dir: Path, settings: Settings) -> subprocess.Popen[bytes]:

@@ -24,7 +24,7 @@ from minedisc_core.errors import Cancelled, ImageryError, RunError
 from minedisc_core.grid import RasterGrid
 from minedisc_core.imagery.geotiff import Mosaic
 from minedisc_core.imagery.writing import write_mosaic
-from minedisc_core.jobs import ScanRequest, cancel, list_runs, new_run_id, read_progress, run_scan, start_scan
+from minedisc_core.jobs import ScanRequest, cancel, list_runs, new_run_id, process, read_progress, run_scan, start_scan
 from minedisc_core.jobs.request import enter
 from minedisc_core.runs import RESULT, SCORES, TILES, read_sites, read_summary
 from minedisc_core.settings import PROJECT_ROOT, load_settings
@@ -280,3 +280,23 @@ def test_a_full_disk_ends_the_run_with_a_clear_sentence(place, tmp_path, monkeyp
     with pytest.raises(RunError, match="No space left on device"):
         run_scan(request, tmp_path / "run", settings=settings)
     assert not (tmp_path / "run" / RESULT).exists()
+
+
+def test_a_run_that_is_just_being_started_shows_as_running_and_a_start_that_fails_leaves_nothing(place, monkeypatch):
+    settings, request = place
+    run_dir = settings.runs / new_run_id()
+    seen = []
+
+    def look_and_fail(folder, _settings):
+        seen.append(read_progress(folder).state)
+        raise OSError("no more processes")
+
+    monkeypatch.setattr(process, "_spawn", look_and_fail)
+    with pytest.raises(OSError, match="no more processes"):
+        start_scan(request, run_dir, settings=settings)
+    assert seen == [RunState.RUNNING]
+    assert read_progress(run_dir).state == RunState.FAILED
+    unfit = settings.runs / new_run_id()
+    with pytest.raises(ImageryError):
+        start_scan(replace(request, mosaic=("nowhere.tif",)), unfit, settings=settings)
+    assert not unfit.exists()
