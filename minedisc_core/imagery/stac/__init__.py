@@ -1,0 +1,1 @@
+"""Composites from STAC catalogues of Level-2A files (COG): no account needed."""
