@@ -216,6 +216,31 @@ class Snapshot:
     active: bool = True
 
 
+class Change(StrEnum):
+    """What became of a place from the earlier of two imagery dates to the later one."""
+
+    NEW = "new"
+    GROWN = "grown"
+    UNCHANGED = "unchanged"
+    GONE = "gone"
+
+
+@dataclass(frozen=True)
+class PlaceChange:
+    """A place in two scans by one model, with imagery of dates that do not overlap."""
+
+    kind: Change
+    run_id: str
+    """The other scan, earlier or later than the candidate's own."""
+    start: date | None
+    """First and last day of the other scan's imagery."""
+    end: date | None
+    earlier_ha: float | None
+    """Area of the cells on the place in the earlier scan; None if it found nothing there."""
+    later_ha: float | None
+    """The same of the later one."""
+
+
 @dataclass(frozen=True)
 class Candidate:
     """A site with its register match and its current status."""
@@ -246,6 +271,8 @@ class Candidate:
     """Geodesic area of the footprint; the machine's stays `site.area_cells_ha`."""
     seen: bool = False
     """Whether anybody has looked at it; says nothing of a verdict."""
+    change: PlaceChange | None = None
+    """Against a scan of another date; None where no other scan can be compared."""
 
     @property
     def impact(self) -> Impact:

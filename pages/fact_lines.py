@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from minedisc_core.domain import Candidate, RegisterMatch, TitleMatch
+from minedisc_core.domain import Candidate, PlaceChange, RegisterMatch, TitleMatch
 from minedisc_core.registers.sentences import describe
 from pages import words
 from pages.texts import numerals, t, translated
@@ -96,5 +96,17 @@ def _title(title: TitleMatch) -> tuple[str, str]:
 def _imagery(candidate: Candidate) -> Iterator[Fact]:
     note = t("partly without data") if candidate.site.flagged_fill else ""
     yield t("Imagery"), words.dates(candidate.imagery_start, candidate.imagery_end), note
+    if candidate.change:
+        yield _change(candidate.change)
     if candidate.verdict_by:
         yield t("Decided by"), candidate.verdict_by, words.moment(candidate.verdict_at_utc)
+
+
+def _change(change: PlaceChange) -> Fact:
+    """What became of the place against the scan of another date."""
+    label, dates = words.CHANGE[change.kind], words.dates(change.start, change.end)
+    if change.earlier_ha is None or change.later_ha is None:
+        return t("Change"), label, t("the scan of {dates} saw the place and found nothing", dates=dates)
+    areas = {"before": words.ha(change.earlier_ha), "after": words.ha(change.later_ha)}
+    told = t("{before} before, {after} after", **areas)
+    return t("Change"), f"{label} · {told}", t("cells; against {dates}, same model", dates=dates)

@@ -25,8 +25,8 @@ ORDERS = Labels(
     }
 )
 IN_POPOVER = (
-    "review_impact", "review_score", "review_register", "review_land", "review_reason", "review_analyst",
-    "review_seen", "review_hidden", SessionKeys.BOX,
+    "review_impact", "review_score", "review_register", "review_land", "review_reason", "review_change",
+    "review_analyst", "review_seen", "review_hidden", SessionKeys.BOX,
 )  # fmt: skip
 """Choices that hide behind the button, which therefore counts them."""
 
@@ -66,6 +66,7 @@ def _what(place: Any, known: Sequence[views.Field]) -> None:
     _several(place, t("Registers say"), words.REGISTER_STATUS, "review_register")
     _several(place, t("Protected land"), _names(known, "land"), "review_land")
     _several(place, t("Reason of rejection"), words.REASON, "review_reason")
+    _several(place, t("Change between dates"), words.CHANGE, "review_change")
 
 
 def _who_and_where(known: Sequence[views.Field]) -> str | None:
@@ -126,6 +127,7 @@ def wanted() -> CandidateFilter:
         score_max=high if high < 1 else None,
         lands=tuple(STATE["review_land"]),
         reasons=tuple(STATE["review_reason"]),
+        changes=tuple(STATE["review_change"]),
         analysts=tuple(STATE["review_analyst"]),
         box=STATE[SessionKeys.BOX],
         seen=views.SEEN[STATE["review_seen"]],

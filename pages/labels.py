@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from minedisc_core.domain import Impact, Reason, RegisterKind, RegisterStatus, RunState, Status
+from minedisc_core.domain import Change, Impact, Reason, RegisterKind, RegisterStatus, RunState, Status
 from pages.texts import Labels, t
 
 STATUS = Labels(
@@ -39,6 +39,15 @@ REGISTER_STATUS = Labels(
         RegisterStatus.TITLE_WITHOUT_EXTRACTION_RIGHT: "Title without extraction right",
         RegisterStatus.NOTHING_FOUND: "Nothing found",
         RegisterStatus.NOT_CHECKED: "Not checked",
+    }
+)
+
+CHANGE = Labels(
+    {
+        Change.NEW: "New",
+        Change.GROWN: "Grown",
+        Change.UNCHANGED: "Unchanged",
+        Change.GONE: "Gone",
     }
 )
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from minedisc_core.domain import Impact, Reason, RegisterStatus, Status
+from minedisc_core.domain import Change, Impact, Reason, RegisterStatus, Status
 from minedisc_core.store import FilterChoices
 from pages.session import SessionKeys
 
@@ -60,6 +60,7 @@ def fields(runs: Sequence[str], choices: FilterChoices) -> list[Field]:
         _many("registers", "review_register", _codes(RegisterStatus)),
         _many("land", "review_land", _codes(choices.lands)),
         _many("reason", "review_reason", _codes(Reason)),
+        _many("change", "review_change", _codes(Change)),
         _many("analyst", "review_analyst", _codes(choices.analysts)),
         _one("seen", "review_seen", {name: name for name in SEEN}),
         _one("no_ore", "review_hidden", {name: name for name in HIDDEN}),

@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 from pages import texts
 from pages.labels import (
+    CHANGE,
     CHIP,
     IMPACT,
     IMPACT_COLOUR,
@@ -21,6 +22,7 @@ from pages.labels import (
 from pages.texts import t
 
 __all__ = [
+    "CHANGE",
     "CHIP",
     "IMPACT",
     "IMPACT_COLOUR",

@@ -34,6 +34,7 @@ ReasonWord = Literal[
 ]
 REASON_HELP = f"Why it is rejected: {', '.join(get_args(ReasonWord))}. Left out: other."
 REASONS_HELP = "Why it was rejected; repeatable."
+CHANGE_HELP = "new, grown, unchanged, gone: against a scan of another date by the same model; repeatable."
 _GEOJSON_MAX_BYTES = 5_000_000
 FormatWord = Literal["csv", "kml", "kmz", "gpkg", "parquet"]
 OrderWord = Literal["score", "uncertainty", "oldest", "place", "priority"]
@@ -65,6 +66,8 @@ def take_in(
     print(f"run {taken['run_id']} ({taken['state']}): {taken['new']} candidates, {taken['discarded']} of them hidden")
     print(f"seen: {coverage['seen_km2']:,.1f} of {coverage['asked_km2']:,.1f} km2 ({coverage['fraction']:.1%})")
     print("registers: " + (", ".join(f"{n} {word}" for word, n in taken["register_status"].items()) or "no site"))
+    if taken["by_change"]:
+        print("other dates: " + ", ".join(f"{n} {word}" for word, n in taken["by_change"].items()))
     if taken["carried_over"]:
         print(f"{taken['carried_over']} verdicts carried over from the same places in the same imagery")
 
@@ -77,6 +80,7 @@ def candidates(
     impact: Annotated[list[str] | None, typer.Option(help="high, low, no_ore, unknown; repeatable.")] = None,
     register_status: Annotated[list[str] | None, typer.Option(help=f"{REGISTER_WORDS}; repeatable.")] = None,
     reason: Annotated[list[str] | None, typer.Option(metavar="REASON", parser=reason_code, help=REASONS_HELP)] = None,
+    change: Annotated[list[str] | None, typer.Option(help=CHANGE_HELP)] = None,
     analyst: Annotated[list[str] | None, typer.Option(help="Who gave the verdict in force; repeatable.")] = None,
     land: Annotated[list[str] | None, typer.Option(help="Name of a protected land it meets; repeatable.")] = None,
     score_min: Annotated[float | None, typer.Option(min=0, max=1, help="Lowest score.")] = None,
@@ -100,6 +104,7 @@ def candidates(
         impacts=impact or [],
         register_statuses=register_status or [],
         reasons=reason or [],
+        changes=change or [],
         analysts=analyst or [],
         lands=land or [],
         score_min=score_min,
@@ -114,7 +119,7 @@ def candidates(
     if as_json:
         print_json(found)
         return
-    head = ("candidate", "score", "impact", "status", "register", "lon", "lat", "cells ha")
+    head = ("candidate", "score", "impact", "status", "register", "lon", "lat", "cells ha", "change")
     print_table(head, [_candidate_row(candidate) for candidate in found])
     say(f"{len(found)} candidates" + ("" if discarded else ' (--discarded lists those hidden as "no ore" too)'))
 
@@ -122,7 +127,8 @@ def candidates(
 def _candidate_row(found: dict[str, Any]) -> list[object]:
     place = [f"{found[axis]:.5f}" for axis in ("lon", "lat")]
     words = [found["impact"], found["status"], found["register_status"]]
-    return [found["candidate_id"], found["score"], *words, *place, f"{found['area_cells_ha']:,.1f}"]
+    size = [f"{found['area_cells_ha']:,.1f}", found["change"] or ""]
+    return [found["candidate_id"], found["score"], *words, *place, *size]
 
 
 def verdict(

@@ -48,7 +48,8 @@ _CHIP_QUALITY = 88
 _SHOWN = (
     "status", "register_text", "impact", "score", "area_cells_ha", "area_drawn_ha", "verdict_by", "verdict_at_utc",
     "notes", "nearest_dam", "nearest_dam_distance_m", "nearest_river", "nearest_river_distance_m", "titles", "lands",
-    "registers_as_of", "imagery_start", "imagery_end", "model",
+    "registers_as_of", "imagery_start", "imagery_end", "change", "change_earlier_ha", "change_later_ha",
+    "change_other_start", "change_other_end", "model",
 )  # fmt: skip
 _BALLOON = (
     "<h3>$[name]</h3>$[description]<table>"

@@ -63,8 +63,8 @@ def _lat(candidate: Candidate) -> float:
     return round(candidate.site.lat if candidate.moved_lat is None else candidate.moved_lat, _PLACES)
 
 
-def _area_drawn_ha(candidate: Candidate) -> float | None:
-    return None if candidate.area_drawn_ha is None else round(candidate.area_drawn_ha, 2)
+def _ha(area: float | None) -> float | None:
+    return None if area is None else round(area, 2)
 
 
 def geometry(candidate: Candidate) -> BaseGeometry:
@@ -121,7 +121,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("mean_score", float, lambda c: round(c.site.mean_score, 6)),
     Column("cells", int, lambda c: c.site.cells),
     Column("area_cells_ha", float, lambda c: round(c.site.area_cells_ha, 2)),
-    Column("area_drawn_ha", float, _area_drawn_ha),
+    Column("area_drawn_ha", float, lambda c: _ha(c.area_drawn_ha)),
     Column("geometry_source", str, lambda c: "drawn" if _is_drawn(c) else "cells"),
     Column("reason", str, lambda c: str(c.reason or "")),
     Column("verdict_by", str, lambda c: one_line(c.verdict_by)),
@@ -139,6 +139,12 @@ COLUMNS: tuple[Column, ...] = (
     Column("lands", str, lambda c: _lands(c.match.lands)),
     Column("registers_missing", str, lambda c: one_line("; ".join(c.match.missing))),
     Column("registers_as_of", str, lambda c: one_line(c.match.registers_as_of)),
+    Column("change", str, lambda c: str(c.change.kind) if c.change else ""),
+    Column("change_earlier_ha", float, lambda c: _ha(c.change.earlier_ha) if c.change else None),
+    Column("change_later_ha", float, lambda c: _ha(c.change.later_ha) if c.change else None),
+    Column("change_other_start", str, lambda c: _day(c.change.start) if c.change else ""),
+    Column("change_other_end", str, lambda c: _day(c.change.end) if c.change else ""),
+    Column("change_other_run_id", str, lambda c: c.change.run_id if c.change else ""),
     Column("model", str, lambda c: one_line(c.model)),
     Column("threshold", float, lambda c: c.threshold),
     Column("imagery_start", str, lambda c: _day(c.imagery_start)),

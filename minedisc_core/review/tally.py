@@ -54,6 +54,8 @@ class Tally:
     by_land: tuple[LandTally, ...]
     by_register_status: dict[str, int]
     """Confirmed candidates by register status."""
+    by_change: dict[str, int]
+    """Candidates, decided or not, by what became of the place against a scan of another date."""
 
 
 def summary(store: Store, run_id: str | None = None) -> Tally:
@@ -82,6 +84,7 @@ def summary(store: Store, run_id: str | None = None) -> Tally:
         by_impact=_by_impact(found),
         by_land=_by_land(found),
         by_register_status=dict(by_status),
+        by_change={str(change): count for change, count in store.by_change(run_id).items()},
     )
 
 

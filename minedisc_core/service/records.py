@@ -20,8 +20,10 @@ def candidate_record(candidate: Candidate) -> dict[str, Any]:
 
     `lon`, `lat` are the point an analyst moved the candidate to, else the site's centroid; `geometry` is
     the union of its cells as GeoJSON, `footprint` the outline that a person drew (null if none).
+    `change` is new, grown, unchanged or gone against the scan of another date that the `change_other_` fields name,
+    null where no other scan can be compared; the areas of its cells are null where that scan found nothing.
     """
-    site, match = candidate.site, candidate.match
+    site, match, change = candidate.site, candidate.match, candidate.change
     moved = candidate.moved_lon is not None and candidate.moved_lat is not None
     return {
         "candidate_id": candidate.candidate_id,
@@ -59,6 +61,12 @@ def candidate_record(candidate: Candidate) -> dict[str, Any]:
         "model": candidate.model,
         "imagery_start": plain(candidate.imagery_start),
         "imagery_end": plain(candidate.imagery_end),
+        "change": plain(change.kind) if change else None,
+        "change_earlier_ha": change.earlier_ha if change else None,
+        "change_later_ha": change.later_ha if change else None,
+        "change_other_start": plain(change.start) if change else None,
+        "change_other_end": plain(change.end) if change else None,
+        "change_other_run_id": change.run_id if change else None,
         "geometry": mapping(site.polygon),
         "footprint": plain(candidate.footprint),
     }

@@ -16,7 +16,17 @@ from typing import Any, TypeVar, get_args
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
-from minedisc_core.domain import Candidate, Impact, PriorityWeights, Reason, RegisterKind, RegisterStatus, Site, Status
+from minedisc_core.domain import (
+    Candidate,
+    Change,
+    Impact,
+    PriorityWeights,
+    Reason,
+    RegisterKind,
+    RegisterStatus,
+    Site,
+    Status,
+)
 from minedisc_core.errors import UsageError
 from minedisc_core.exports import export as write_export
 from minedisc_core.learning import samples
@@ -50,6 +60,7 @@ def take_in(store: Store, settings: Settings, run_dir: str) -> dict[str, Any]:
         "discarded": sum(site.discarded for site in sites),
         "coverage": plain(summary.coverage) | {"fraction": summary.coverage.fraction},
         "register_status": _count(match.status for match in matches),
+        "by_change": plain(store.by_change(taken.run_id)),
         "problems": list(summary.problems),
     }
 
@@ -62,6 +73,7 @@ def candidates(
     impacts: Sequence[str] = (),
     register_statuses: Sequence[str] = (),
     reasons: Sequence[str] = (),
+    changes: Sequence[str] = (),
     analysts: Sequence[str] = (),
     lands: Sequence[str] = (),
     score_min: float | None = None,
@@ -89,6 +101,7 @@ def candidates(
         impacts=tuple(_word(Impact, text) for text in impacts),
         register_statuses=tuple(_word(RegisterStatus, text) for text in register_statuses),
         reasons=tuple(_word(Reason, text) for text in reasons),
+        changes=tuple(_word(Change, text) for text in changes),
         analysts=tuple(analysts),
         lands=tuple(lands),
         score_min=score_min,

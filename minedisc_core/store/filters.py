@@ -38,6 +38,7 @@ def _terms(wanted: CandidateFilter) -> Iterator[tuple[str, list[Any]]]:
         ("coalesce(impact_corrected, machine_impact)", wanted.impacts),
         ("register_status", wanted.register_statuses),
         ("reason", wanted.reasons),
+        ("change", wanted.changes),
         ("analyst", wanted.analysts),
         ("run_id", () if wanted.run_id is None else (wanted.run_id,)),
     ):

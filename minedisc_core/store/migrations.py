@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pyarrow as pa
 
 from minedisc_core.errors import StoreError
+from minedisc_core.store.comparison import model_identity, renew_changes
 from minedisc_core.store.connection import Cursor, Database, first_row
 
 
@@ -106,11 +108,25 @@ def _fill_states_004(cursor: Cursor) -> None:
         cursor.unregister("narrow")
 
 
+def migration_005_changes_between_dates(cursor: Cursor) -> None:
+    """Which model scanned, and what became of each place since, or until, a scan of another date.
+
+    It compares the runs that are there with today's rule; a step that changes these columns fills them again.
+    """
+    cursor.execute("ALTER TABLE runs ADD COLUMN model_identity TEXT DEFAULT ''")
+    for column in ("change TEXT", "change_run TEXT", "change_earlier_ha DOUBLE", "change_later_ha DOUBLE"):
+        cursor.execute(f"ALTER TABLE states ADD COLUMN {column}")
+    for run_id, folder in cursor.execute("SELECT run_id, run_dir FROM runs").fetchall():
+        cursor.execute("UPDATE runs SET model_identity = ? WHERE run_id = ?", [model_identity(Path(folder)), run_id])
+    renew_changes(cursor)
+
+
 MIGRATIONS: tuple[Callable[[Cursor], None], ...] = (
     migration_001_runs_sites_and_matches,
     migration_002_verdicts_and_states,
     migration_003_retraining_queue,
     migration_004_footprints_looks_and_filters,
+    migration_005_changes_between_dates,
 )
 
 

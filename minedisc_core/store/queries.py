@@ -6,15 +6,16 @@ Ids come from the narrow table `states`, the wide rows are fetched for those ids
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import shapely
 
-from minedisc_core.domain import Candidate, Impact, Reason, Site, Status
+from minedisc_core.domain import Candidate, Change, Impact, PlaceChange, Reason, Site, Status
 from minedisc_core.errors import StoreError
+from minedisc_core.store.comparison import CHANGE_COLUMNS
 from minedisc_core.store.connection import Cursor, first_row
 from minedisc_core.store.filters import VISIBLE, select
 from minedisc_core.store.records import CandidateFilter, Counters, RunRow
@@ -30,8 +31,9 @@ from minedisc_core.store.same_place import earlier_sentence
 from minedisc_core.store.verdicts import unknown_candidate
 
 _STATE_COLUMNS = ("run_id", "status", "reason", "notes", "analyst", "decided_utc", "impact_corrected", "moved_lon",
-                  "moved_lat", "footprint", "area_drawn_ha", "seen")  # fmt: skip
+                  "moved_lat", "footprint", "area_drawn_ha", "seen", *CHANGE_COLUMNS)  # fmt: skip
 _RUN_COLUMNS = ("model", "imagery_start", "imagery_end", "threshold")
+_COMPARED_COLUMNS = ("imagery_start", "imagery_end")
 _LITERAL_NUMBERS = 2_000
 """Up to here row numbers go into the SQL text, where DuckDB uses its index; above, as a table."""
 
@@ -69,10 +71,12 @@ def _fetch(cursor: Cursor, numbers: list[int]) -> list[Candidate]:
         return []
     columns = [f"s.{name}" for name in SITE_COLUMNS] + [f"m.{name}" for name in MATCH_COLUMNS]
     columns += [f"t.{name}" for name in _STATE_COLUMNS] + [f"r.{name}" for name in _RUN_COLUMNS]
+    columns += [f"o.{name}" for name in _COMPARED_COLUMNS]
     rows = _for_numbers(
         cursor,
         f"SELECT s.site_no, {', '.join(columns)} FROM sites s JOIN matches m USING (site_no)"  # noqa: S608  # our own names
-        " JOIN states t USING (site_no) JOIN runs r ON r.run_id = t.run_id WHERE s.site_no IN ",
+        " JOIN states t USING (site_no) JOIN runs r ON r.run_id = t.run_id"
+        " LEFT JOIN runs o ON o.run_id = t.change_run WHERE s.site_no IN ",
         numbers,
     )
     by_number = {row[0]: row[1:] for row in rows}
@@ -99,13 +103,25 @@ def _candidate(site: Site, row: tuple[Any, ...], earlier: tuple[str, ...]) -> Ca
     match = match_from(row[: len(MATCH_COLUMNS)])
     state = row[len(MATCH_COLUMNS) :]
     run_id, status, reason, notes, analyst, decided, impact, moved_lon, moved_lat = state[:9]
-    footprint, area_drawn_ha, seen = state[9 : len(_STATE_COLUMNS)]
-    model, start, end, threshold = state[len(_STATE_COLUMNS) :]
+    footprint, area_drawn_ha, seen = state[9:12]
+    model, start, end, threshold = state[len(_STATE_COLUMNS) :][: len(_RUN_COLUMNS)]
     return Candidate(
         site.site_id, run_id, site, match, Status(status), Reason(reason) if reason else None, notes, analyst, decided,
         Impact(impact) if impact else None, moved_lon, moved_lat, earlier, model, start, end, threshold,
         shapely.from_wkb(footprint) if footprint else None, area_drawn_ha, seen,
+        _place_change(*state[12 : len(_STATE_COLUMNS)], *state[-len(_COMPARED_COLUMNS) :]),
     )  # fmt: skip
+
+
+def _place_change(
+    change: str | None,
+    run_id: str,
+    earlier_ha: float | None,
+    later_ha: float | None,
+    start: date | None,
+    end: date | None,
+) -> PlaceChange | None:
+    return None if change is None else PlaceChange(Change(change), run_id, start, end, earlier_ha, later_ha)
 
 
 def _earlier(cursor: Cursor, numbers: list[int]) -> dict[int, tuple[str, ...]]:
@@ -180,6 +196,16 @@ def _per_hour(cursor: Cursor, run_id: str | None, analyst: str | None) -> int:
         [since, analyst, analyst, run_id, run_id],
     ))  # fmt: skip
     return int(row[0])
+
+
+def by_change(cursor: Cursor, run_id: str | None) -> dict[Change, int]:
+    """Candidates that are not hidden by their change; those without a comparison are not counted."""
+    rows = cursor.execute(
+        f"SELECT change, count(*) FROM states WHERE {VISIBLE} AND change IS NOT NULL AND (? IS NULL OR run_id = ?)"  # noqa: S608  # fixed text
+        " GROUP BY change", [run_id, run_id]
+    ).fetchall()  # fmt: skip
+    counts = dict(rows)
+    return {change: counts[change] for change in Change if change in counts}
 
 
 def confirmed_repeats(cursor: Cursor) -> frozenset[str]:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from shapely.geometry.base import BaseGeometry
 
-from minedisc_core.domain import Impact, PriorityWeights, Reason, RegisterStatus, RunSummary, Status
+from minedisc_core.domain import Change, Impact, PriorityWeights, Reason, RegisterStatus, RunSummary, Status
 
 Order = Literal["score", "uncertainty", "oldest", "place", "priority"]
 """score: highest first. uncertainty: nearest to the run's threshold first. oldest: run by run as they
@@ -43,6 +43,8 @@ class CandidateFilter:
     """West, south, east, north (EPSG:4326, edges included) around the peak cell's centre."""
     seen: bool | None = None
     """Whether anybody has looked at it."""
+    changes: tuple[Change, ...] = ()
+    """Against a scan of another date."""
     weights: PriorityWeights = field(default_factory=PriorityWeights)
     """Of the order by priority."""
 

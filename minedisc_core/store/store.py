@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
-from minedisc_core.domain import Candidate, RegisterMatch, RunSummary, Site, VerdictEvent
+from minedisc_core.domain import Candidate, Change, RegisterMatch, RunSummary, Site, VerdictEvent
 from minedisc_core.store import changes, filters, progress, queries, sample_queue, seen, take_in, verdicts
 from minedisc_core.store.connection import Database
 from minedisc_core.store.migrations import migrate
@@ -190,6 +190,11 @@ class Store:
         """Lands and analysts that a filter can ask for, in one run or in all."""
         with self._database.reading() as cursor:
             return filters.choices(cursor, run_id)
+
+    def by_change(self, run_id: str | None = None) -> dict[Change, int]:
+        """Candidates that are not hidden, by what became of the place against a scan of another date."""
+        with self._database.reading() as cursor:
+            return queries.by_change(cursor, run_id)
 
     def confirmed_repeats(self) -> frozenset[str]:
         """Ids of confirmed candidates whose place is confirmed in a newer run as well (finished later)."""

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from minedisc_core.domain import RegisterMatch, RunSummary, Site, Status
 from minedisc_core.errors import StoreError
 from minedisc_core.runs import REQUEST, read_json
+from minedisc_core.store.comparison import model_identity, renew_changes
 from minedisc_core.store.connection import Cursor, first_row, maybe_row
 from minedisc_core.store.records import TakeIn
 from minedisc_core.store.rows import (
@@ -104,24 +105,32 @@ def take_in(cursor: Cursor, run: Run) -> TakeIn:
     if known:
         _remove_undecided_run(cursor, run_id)
     _check_new_ids(cursor, run)
+    carried_over = _insert(cursor, run)
+    renew_changes(cursor, run_id)
+    return TakeIn(run_id, len(run.polygons), already_taken_in=False, carried_over=carried_over)
+
+
+def _insert(cursor: Cursor, run: Run) -> int:
+    """Insert a run with all that belongs to it; gives the number of verdicts that were carried over."""
     first_no = int(first_row(cursor.execute("SELECT coalesce(max(site_no), 0) + 1 FROM sites"))[0])
     _insert_run(cursor, run)
-    count = len(run.polygons)
-    if not count:
-        return TakeIn(run_id, 0, already_taken_in=False, carried_over=0)
+    if not len(run.polygons):
+        return 0
     for name, rows in run.rows.items():
         insert(cursor, name, rows.set_column(0, "site_no", pc.add(rows["site_no"], first_no)))
     _link_same_places(cursor, run, first_no)
-    return TakeIn(run_id, count, already_taken_in=False, carried_over=_carry_over(cursor, run))
+    return _carry_over(cursor, run)
 
 
 def _renew_summary(cursor: Cursor, summary: RunSummary) -> None:
     """A run that was resumed and found no more sites has seen more all the same."""
     text = summary_text(summary)
-    cursor.execute(
-        "UPDATE runs SET summary = ?, finished_utc = ? WHERE run_id = ? AND summary <> ?",
+    renewed = cursor.execute(
+        "UPDATE runs SET summary = ?, finished_utc = ? WHERE run_id = ? AND summary <> ? RETURNING run_id",
         [text, summary.finished_at_utc, summary.run_id, text],
-    )
+    ).fetchall()
+    if renewed:
+        renew_changes(cursor, summary.run_id)
 
 
 def _remove_undecided_run(cursor: Cursor, run_id: str) -> None:
@@ -159,9 +168,10 @@ def _insert_run(cursor: Cursor, run: Run) -> None:
     summary = run.summary
     now = datetime.now(UTC).replace(tzinfo=None)
     cursor.execute(
-        "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [summary.run_id, str(run.run_dir), summary_text(summary), run.digest, run.identity, now,
-         summary.finished_at_utc, summary.model, summary.threshold, summary.imagery_start, summary.imagery_end],
+         summary.finished_at_utc, summary.model, summary.threshold, summary.imagery_start, summary.imagery_end,
+         model_identity(run.run_dir)],
     )  # fmt: skip
 
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from minedisc_core.domain import Change
+from minedisc_core.store.same_place import overlaps
 
 GROWN_RATIO = 1.5
 """Least ratio of the later area, in cells, to the earlier one."""
 GROWN_CELLS = 1
 """Least number of cells more: the ratio alone would call one cell's rounding growth."""
-
-
-class Change(StrEnum):
-    """Of a place, from the earlier date to the later one."""
-
-    NEW = "new"
-    GROWN = "grown"
-    UNCHANGED = "unchanged"
-    GONE = "gone"
 
 
 def change_between(earlier: float | None, later: float | None, *, other_saw_it: bool) -> Change | None:
@@ -33,3 +32,47 @@ def change_between(earlier: float | None, later: float | None, *, other_saw_it: 
     if not other_saw_it or (earlier is None and later is None):
         return None
     return Change.NEW if earlier is None else Change.GONE
+
+
+class Places(NamedTuple):
+    """The places of two runs; sites that hang together by overlaps are one place.
+
+    So of a site that fell apart, and of sites that grew together, all parts count, in both runs alike.
+    """
+
+    of_earlier: NDArray[np.int64]
+    """Index of the place of each site of the earlier run."""
+    of_later: NDArray[np.int64]
+    earlier_sizes: NDArray[np.float64]
+    """Places x measures: sums over the sites of the earlier run; 0 where it found nothing."""
+    later_sizes: NDArray[np.float64]
+
+
+def places(
+    earlier: NDArray[np.object_],
+    later: NDArray[np.object_],
+    earlier_sizes: NDArray[np.float64],
+    later_sizes: NDArray[np.float64],
+) -> Places:
+    """Join the sites of two runs to places.
+
+    Args:
+        earlier: valid polygons of the earlier run, EPSG:4326.
+        later: the same of the later run.
+        earlier_sizes: sites x measures (cells, hectares) of the earlier run.
+        later_sizes: the same of the later run.
+    """
+    first, total = len(earlier), len(earlier) + len(later)
+    new, old, _ = overlaps(later, earlier)
+    links = coo_array((np.ones(len(new), bool), (old, new + first)), shape=(total, total))
+    count, labels = connected_components(links, directed=False)
+    return Places(
+        labels[:first],
+        labels[first:],
+        _sums(labels[:first], earlier_sizes, count),
+        _sums(labels[first:], later_sizes, count),
+    )
+
+
+def _sums(labels: NDArray[np.int64], sizes: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    return np.stack([np.bincount(labels, column, count) for column in sizes.T], axis=1)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minedisc_core.store.two_dates import Change, change_between
+from minedisc_core.domain import Change
+from minedisc_core.store.two_dates import change_between
 
 CELLS = st.integers(1, 100_000)
 
