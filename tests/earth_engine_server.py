@@ -199,9 +199,14 @@ class _Handler(BaseHTTPRequestHandler):
         return answer
 
     def _survey(self) -> dict[str, Any]:
-        ids, days, clouds, baselines = (list(column) for column in zip(*self.state.scenes, strict=True)) or [[]] * 4
-        moments = [int(np.datetime64(day, "ms").astype(int)) for day in days]
-        return {"ids": ids, "moments": moments, "clouds": clouds, "baselines": baselines, "scored": ids[:-1]}
+        scenes = self.state.scenes
+        return {
+            "ids": [scene[0] for scene in scenes],
+            "moments": [int(np.datetime64(scene[1], "ms").astype(int)) for scene in scenes],
+            "clouds": [scene[2] for scene in scenes],
+            "baselines": [scene[3] for scene in scenes if scene[3]],  # aggregate_array leaves out what is missing
+            "scored": [scene[0] for scene in scenes[:-1]],
+        }
 
     def _export(self, body: dict[str, Any]) -> None:
         project = re.search(r"projects/[^/]+", self.path)

@@ -159,11 +159,7 @@ def explained(error: BaseException, tries: int = 1) -> ImageryError:
     status, text = _status(error), str(error)
     words = without_secrets(text)
     if isinstance(error, google.auth.exceptions.RefreshError) or status == 401 or _asks_for_sign_in(status, text):
-        return ImageryError(
-            "Nobody is signed in to Earth Engine here, or the sign-in has ended",
-            "credentials that earthengine authenticate has stored, or the key file of a service account",
-            "run .venv/bin/earthengine authenticate, or let MINEDISC_EE_SERVICE_ACCOUNT name the key file",
-        )
+        return not_signed_in()
     if _NO_PROJECT.search(text):
         return ImageryError(
             "No cloud project is named for Earth Engine",
@@ -183,6 +179,15 @@ def explained(error: BaseException, tries: int = 1) -> ImageryError:
             "choose fewer days, a lower --cloud, or an export (--export drive)",
         )
     return _failed(error, status, words, tries)
+
+
+def not_signed_in() -> ImageryError:
+    """What a person without credentials, or with old ones, is told."""
+    return ImageryError(
+        "Nobody is signed in to Earth Engine here, or the sign-in has ended",
+        "credentials that earthengine authenticate has stored, or the key file of a service account",
+        "run .venv/bin/earthengine authenticate, or let MINEDISC_EE_SERVICE_ACCOUNT name the key file",
+    )
 
 
 def without_secrets(text: str) -> str:

@@ -145,30 +145,33 @@ def _connect(project: str, key: Path | None, url: str) -> None:
 
     from minedisc_core.imagery.earth_engine.asking import Asker, Patience
 
+    credentials = _credentials(key, url)
+
     def connect() -> None:
-        credentials = _credentials(key, url)
         ee.Reset()
         ee.data.setMaxRetries(0)  # retries are ours: they can be cancelled
         ee.Initialize(credentials=credentials, url=url or None, project=project or None)
         ee.data.setDeadline(DEADLINE_S * 1_000)
 
-    try:
-        Asker(1, Patience(tries=_TRIES, timeout_s=_TIMEOUT_S)).ask(connect, lambda: False)
-    except (ValueError, KeyError):
-        ee.Reset()
-    else:
-        return
-    raise _unusable_key(key)  # outside the handler: the library's own error may quote the file
+    Asker(1, Patience(tries=_TRIES, timeout_s=_TIMEOUT_S)).ask(connect, lambda: False)
 
 
 def _credentials(key: Path | None, url: str) -> object:
     import ee
 
+    from minedisc_core.imagery.earth_engine.asking import not_signed_in
+
     if is_loopback(url):
         return None  # a server of ours: no credentials leave their file
-    if key is not None:
-        return ee.ServiceAccountCredentials(None, key_file=str(key))
-    return ee.data.get_persistent_credentials()
+    try:
+        if key is not None:
+            return ee.ServiceAccountCredentials(None, key_file=str(key))
+        return ee.data.get_persistent_credentials()
+    except ee.EEException:
+        refused = not_signed_in()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        refused = _unusable_key(key)
+    raise refused  # outside the handler: the library's own error may quote the file
 
 
 def _unusable_key(key: Path | None) -> ImageryError:
