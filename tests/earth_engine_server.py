@@ -130,6 +130,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.state.asked.append((self.path, None))
         if self.path.startswith("/$discovery"):
             fault = self.state.next_fault(self.state.sign_in_faults)
+            time.sleep(fault.stall_s if fault else 0)
             return self._refuse(fault) if fault else self._send(json.dumps(self._discovery()))
         if "/algorithms" in self.path:
             return self._send((files("ee") / "tests" / "algorithms.json").read_bytes())

@@ -10,7 +10,8 @@ import random
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -144,9 +145,24 @@ def _run(
         places.release()
 
 
+@contextmanager
+def held(lock: threading.Lock, is_cancelled: Callable[[], bool]) -> Iterator[None]:
+    """Hold a lock; waiting for it can be cancelled.
+
+    Raises:
+        Cancelled: `is_cancelled` said so.
+    """
+    while not lock.acquire(timeout=POLL_SECONDS):
+        _stop_if(is_cancelled)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def is_passing(error: BaseException) -> bool:
     """Whether the same call may well succeed in a moment: quota, server errors, connection, time-out."""
-    status = _status(error)
+    status = status_of(error)
     if status is not None:
         return status in _PASSING
     if isinstance(error, google.auth.exceptions.GoogleAuthError):
@@ -156,7 +172,7 @@ def is_passing(error: BaseException) -> bool:
 
 def explained(error: BaseException, tries: int = 1) -> ImageryError:
     """The refusal or failure in words, without addresses and without anything that looks like a secret."""
-    status, text = _status(error), str(error)
+    status, text = status_of(error), str(error)
     words = without_secrets(text)
     if isinstance(error, google.auth.exceptions.RefreshError) or status == 401 or _asks_for_sign_in(status, text):
         return not_signed_in()
@@ -217,7 +233,7 @@ def _asks_for_sign_in(status: int | None, text: str) -> bool:
     return status is None and bool(_NOT_SIGNED_IN.search(text)) and not _NO_PROJECT.search(text)
 
 
-def _status(error: BaseException) -> int | None:
+def status_of(error: BaseException) -> int | None:
     """The HTTP status behind an error; the library keeps it only in the error that it translates."""
     for one in (error, error.__cause__, error.__context__):
         status = getattr(getattr(one, "resp", None), "status", None)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +17,7 @@ import ee
 from minedisc_core.errors import UsageError
 from minedisc_core.grid import RasterGrid
 from minedisc_core.imagery.composites.request import CompositeRequest
-from minedisc_core.imagery.earth_engine.asking import Asker, Patience
+from minedisc_core.imagery.earth_engine.asking import Asker, Patience, status_of, without_secrets
 from minedisc_core.imagery.earth_engine.products import bands_of, check_request
 from minedisc_core.imagery.earth_engine.recipes import LOOKS, composite
 from minedisc_core.imagery.earth_engine.sign_in import project_of, sign_in
@@ -25,6 +26,8 @@ Destination = Literal["drive", "gcs"]
 FILE_PX = 9_216
 """Side of the files, 92 km, as in the paper; a multiple of Earth Engine's 256 px shards."""
 MOST_PIXELS = 10**11
+_STATES = {"PENDING": "READY", "SUCCEEDED": "COMPLETED", "CANCELLING": "CANCEL_REQUESTED"}
+"""The interface's words, in those of Earth Engine's task list."""
 _FINAL = frozenset({"COMPLETED", "FAILED", "CANCELLED", "UNKNOWN"})
 
 
@@ -105,10 +108,9 @@ def export_status(
             "ids as the start of an export has printed them",
             "give --tasks ID...",
         )
-    sign_in(project, service_account_file)
-    asker = Asker(1, patience or Patience())
-    told = asker.ask(partial(ee.data.getTaskStatus, list(task_ids)), lambda: False)
-    return tuple(_status(one) for one in told)
+    billed, asker = sign_in(project, service_account_file), Asker(1, patience or Patience())
+    calls = [partial(_status, billed, task_id) for task_id in task_ids]
+    return tuple(asker.ask(call, lambda: False) for call in calls)
 
 
 def _task(image: Any, grid: RasterGrid, to: Destination, place: str, stem: str) -> Any:
@@ -136,13 +138,21 @@ def _task(image: Any, grid: RasterGrid, to: Destination, place: str, stem: str) 
     return ee.batch.Export.image.toCloudStorage(**known, bucket=bucket, fileNamePrefix=prefix)
 
 
-def _status(told: dict[str, Any]) -> ExportStatus:
+def _status(project: str, task_id: str) -> ExportStatus:
+    try:
+        told = ee.data.getOperation(f"projects/{project}/operations/{task_id}")
+    except ee.EEException as error:
+        if status_of(error) == HTTPStatus.NOT_FOUND:
+            return ExportStatus(task_id, "UNKNOWN")
+        raise
+    about = told.get("metadata", {})
+    state = str(about.get("state", "UNKNOWN"))
     return ExportStatus(
-        task_id=str(told.get("id", "")),
-        state=str(told.get("state", "UNKNOWN")),
-        description=str(told.get("description", "")),
-        places=tuple(map(str, told.get("destination_uris", ()))),
-        error=str(told.get("error_message", "")),
+        task_id=task_id,
+        state=_STATES.get(state, state),
+        description=str(about.get("description", "")),
+        places=tuple(map(str, about.get("destinationUris", ()))),
+        error=without_secrets(str(told.get("error", {}).get("message", ""))),
     )
 
 

@@ -10,6 +10,7 @@ import ipaddress
 import json
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -27,10 +28,15 @@ _TRIES = 3
 _TIMEOUT_S = 60.0
 
 _lock = threading.Lock()
-_signed_in: tuple[str, str, str] | None = None
+_signed_in: tuple[tuple[str, str, str], str] | None = None
+"""What was asked for, and the project that is billed."""
 
 
-def sign_in(project: str = "", service_account_file: Path | None = None) -> str:
+def sign_in(
+    project: str = "",
+    service_account_file: Path | None = None,
+    is_cancelled: Callable[[], bool] = lambda: False,
+) -> str:
     """Connect the library, once for the same project, file and address; safe from several threads.
 
     The library keeps one connection for the process: another project replaces it.
@@ -39,11 +45,13 @@ def sign_in(project: str = "", service_account_file: Path | None = None) -> str:
         project: the cloud project that is billed; empty: `MINEDISC_EE_PROJECT`, else the credentials' own.
         service_account_file: key file; None: `MINEDISC_EE_SERVICE_ACCOUNT`, else the credentials that
             `earthengine authenticate` has stored.
+        is_cancelled: asked while waiting.
 
     Returns:
-        The project, empty where the library knows it from the credentials.
+        The project that is billed.
 
     Raises:
+        Cancelled: `is_cancelled` said so.
         ImageryError: not signed in, not permitted, or Earth Engine cannot be reached.
         UsageError: the address or the key file cannot be used.
     """
@@ -51,12 +59,13 @@ def sign_in(project: str = "", service_account_file: Path | None = None) -> str:
     url, key = _other_address(), _key_file(service_account_file)
     named = project or os.environ.get(PROJECT_VARIABLE, "")
     wanted = (named, str(key or ""), url)
-    with _lock:
-        if _signed_in != wanted:
+    from minedisc_core.imagery.earth_engine.asking import held
+
+    with held(_lock, is_cancelled):
+        if _signed_in is None or _signed_in[0] != wanted:
             _signed_in = None
-            _connect(named, key, url)
-            _signed_in = wanted
-    return named
+            _signed_in = (wanted, _connect(named, key, url, is_cancelled))
+        return _signed_in[1]
 
 
 def project_of(request: CompositeRequest) -> str:
@@ -140,20 +149,23 @@ def _stored_project(stored: Path) -> str:
     return str(told.get("project") or "") if isinstance(told, dict) else ""
 
 
-def _connect(project: str, key: Path | None, url: str) -> None:
+def _connect(project: str, key: Path | None, url: str, is_cancelled: Callable[[], bool]) -> str:
+    """Connect; the project that is billed."""
     import ee
 
     from minedisc_core.imagery.earth_engine.asking import Asker, Patience
 
     credentials = _credentials(key, url)
+    billed = project or _own_project(credentials)
 
     def connect() -> None:
         ee.Reset()
         ee.data.setMaxRetries(0)  # retries are ours: they can be cancelled
-        ee.Initialize(credentials=credentials, url=url or None, project=project or None)
+        ee.Initialize(credentials=credentials, url=url or None, project=billed or None)
         ee.data.setDeadline(DEADLINE_S * 1_000)
 
-    Asker(1, Patience(tries=_TRIES, timeout_s=_TIMEOUT_S)).ask(connect, lambda: False)
+    Asker(1, Patience(tries=_TRIES, timeout_s=_TIMEOUT_S)).ask(connect, is_cancelled)
+    return billed
 
 
 def _credentials(key: Path | None, url: str) -> object:
@@ -172,6 +184,13 @@ def _credentials(key: Path | None, url: str) -> object:
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         refused = _unusable_key(key)
     raise refused  # outside the handler: the library's own error may quote the file
+
+
+def _own_project(credentials: object) -> str:
+    """The project of a service account or of the stored sign-in; a server of ours bills nobody."""
+    if credentials is None:
+        return "loopback"
+    return str(getattr(credentials, "project_id", None) or getattr(credentials, "quota_project_id", None) or "")
 
 
 def _unusable_key(key: Path | None) -> ImageryError:

@@ -20,7 +20,7 @@ from minedisc_core.errors import ImageryError
 from minedisc_core.grid import PixelWindow, RasterGrid
 from minedisc_core.imagery.composites.request import CompositeRequest
 from minedisc_core.imagery.composites.source import BLOCK_PX, Block, SceneFacts, Survey
-from minedisc_core.imagery.earth_engine.asking import Asker, Patience, TooMuch
+from minedisc_core.imagery.earth_engine.asking import Asker, Patience, TooMuch, held
 from minedisc_core.imagery.earth_engine.products import COLLECTIONS, bands_of, check_request, mask_in_words
 from minedisc_core.imagery.earth_engine.recipes import LOOKS, composite, scene_facts
 from minedisc_core.imagery.earth_engine.sign_in import project_of, sign_in
@@ -60,6 +60,7 @@ class EarthEngineSource:
         self._request, self._key_file = request, service_account_file
         self._asker = Asker(self.most_in_flight, patience or Patience())
         self._lock = threading.Lock()
+        self._image: Any = None
 
     def survey(self) -> Survey:
         """The scenes of the request, by one question.
@@ -77,16 +78,17 @@ class EarthEngineSource:
             ImageryError: refused, or failed in every try.
             Cancelled: `is_cancelled` said so, also while waiting for an answer or between tries.
         """
-        with self._lock:
-            image = self._image
+        with held(self._lock, is_cancelled):
+            image = self._composite(is_cancelled)
         values, looks = self._pixels(image, grid, window, is_cancelled)
         values[looks == 0] = 0  # a pixel that one band lacks is no data in all
         return Block(values, looks)
 
-    @cached_property
-    def _image(self) -> Any:
-        sign_in(project_of(self._request), self._key_file)
-        return composite(self._request)
+    def _composite(self, is_cancelled: Callable[[], bool]) -> Any:
+        if self._image is None:
+            sign_in(project_of(self._request), self._key_file, is_cancelled)
+            self._image = composite(self._request)
+        return self._image
 
     @cached_property
     def _survey(self) -> Survey:
