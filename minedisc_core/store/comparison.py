@@ -103,7 +103,7 @@ class _Ground:
     def meet(self, one: Scan, other: Scan) -> bool:
         """Whether two runs may hold common ground."""
         a, b = self.extent(one), self.extent(other)
-        return bool(a and b) and bool(shapely.box(*a).intersects(shapely.box(*b)))
+        return a is not None and b is not None and bool(shapely.box(*a).intersects(shapely.box(*b)))
 
 
 def _seen_cells(folder: Path) -> SeenCells | None:

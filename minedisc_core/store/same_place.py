@@ -29,6 +29,9 @@ def same_places(later: NDArray[np.object_], earlier: NDArray[np.object_]) -> lis
         earlier: valid polygons of one earlier run, EPSG:4326.
     """
     new, old, overlap = overlaps(later, earlier)
+    smaller = np.minimum(shapely.area(later[new]), shapely.area(earlier[old]))
+    enough = overlap >= OVERLAP_FRACTION * smaller * (1 - _ROUNDING)
+    new, old, overlap = new[enough], old[enough], overlap[enough]
     order = np.lexsort((old, new, -overlap))
     return sorted(_one_to_one(new[order].tolist(), old[order].tolist()))
 
@@ -36,14 +39,13 @@ def same_places(later: NDArray[np.object_], earlier: NDArray[np.object_]) -> lis
 def overlaps(
     later: NDArray[np.object_], earlier: NDArray[np.object_]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    """Every pair that overlaps enough: index in `later`, index in `earlier`, overlap in square degrees."""
+    """Every pair with common ground: index in `later`, index in `earlier`, overlap in square degrees."""
     if not len(later) or not len(earlier):
         return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
     new, old = shapely.STRtree(earlier).query(later, predicate="intersects")
     overlap = shapely.area(shapely.intersection(later[new], earlier[old]))
-    smaller = np.minimum(shapely.area(later[new]), shapely.area(earlier[old]))
-    enough = (overlap > 0) & (overlap >= OVERLAP_FRACTION * smaller * (1 - _ROUNDING))
-    return new[enough], old[enough], overlap[enough]
+    some = overlap > 0
+    return new[some], old[some], overlap[some]
 
 
 def _one_to_one(new: list[int], old: list[int]) -> list[tuple[int, int]]:

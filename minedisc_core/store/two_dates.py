@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
@@ -16,6 +17,11 @@ GROWN_RATIO = 1.5
 """Least ratio of the later area, in cells, to the earlier one."""
 GROWN_CELLS = 1
 """Least number of cells more: the ratio alone would call one cell's rounding growth."""
+
+_COMMON_CELLS = 0.25
+"""Least common ground of two sites that are one place, in cells: on one grid that is any common cell, on grids that
+lie a little apart no mere touch. Less strict than `same_place`, which carries verdicts: of a place where the other run
+found part of a site nobody may say that it is new or gone."""
 
 
 def change_between(earlier: float | None, later: float | None, *, other_saw_it: bool) -> Change | None:
@@ -35,7 +41,7 @@ def change_between(earlier: float | None, later: float | None, *, other_saw_it: 
 
 
 class Places(NamedTuple):
-    """The places of two runs; sites that hang together by overlaps are one place.
+    """The places of two runs; sites that hang together by common ground are one place.
 
     So of a site that fell apart, and of sites that grew together, all parts count, in both runs alike.
     """
@@ -59,11 +65,15 @@ def places(
     Args:
         earlier: valid polygons of the earlier run, EPSG:4326.
         later: the same of the later run.
-        earlier_sizes: sites x measures (cells, hectares) of the earlier run.
+        earlier_sizes: sites x measures of the earlier run; the first measure is the number of cells.
         later_sizes: the same of the later run.
     """
     first, total = len(earlier), len(earlier) + len(later)
-    new, old, _ = overlaps(later, earlier)
+    new, old, overlap = overlaps(later, earlier)
+    cell = np.minimum(
+        (shapely.area(later) / later_sizes[:, 0])[new], (shapely.area(earlier) / earlier_sizes[:, 0])[old]
+    )
+    new, old = new[overlap >= _COMMON_CELLS * cell], old[overlap >= _COMMON_CELLS * cell]
     links = coo_array((np.ones(len(new), bool), (old, new + first)), shape=(total, total))
     count, labels = connected_components(links, directed=False)
     return Places(
