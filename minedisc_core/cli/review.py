@@ -18,6 +18,7 @@ VerdictWord = Literal["confirmed", "rejected", "unsure"]
 ImpactWord = Literal["high", "low", "no_ore", "unknown"]
 STATUS_WORDS = "undecided, confirmed, rejected, unsure"
 REGISTER_WORDS = "registered, title_without_extraction_right, nothing_found, not_checked"
+CHANGE_WORDS = "new, grown, unchanged, gone"
 ReasonWord = Literal[
     "irrigation_dam",
     "river_bank",
@@ -34,7 +35,6 @@ ReasonWord = Literal[
 ]
 REASON_HELP = f"Why it is rejected: {', '.join(get_args(ReasonWord))}. Left out: other."
 REASONS_HELP = "Why it was rejected; repeatable."
-CHANGE_HELP = "new, grown, unchanged, gone: against a scan of another date by the same model; repeatable."
 _GEOJSON_MAX_BYTES = 5_000_000
 FormatWord = Literal["csv", "kml", "kmz", "gpkg", "parquet"]
 OrderWord = Literal["score", "uncertainty", "oldest", "place", "priority"]
@@ -80,7 +80,7 @@ def candidates(
     impact: Annotated[list[str] | None, typer.Option(help="high, low, no_ore, unknown; repeatable.")] = None,
     register_status: Annotated[list[str] | None, typer.Option(help=f"{REGISTER_WORDS}; repeatable.")] = None,
     reason: Annotated[list[str] | None, typer.Option(metavar="REASON", parser=reason_code, help=REASONS_HELP)] = None,
-    change: Annotated[list[str] | None, typer.Option(help=CHANGE_HELP)] = None,
+    change: Annotated[list[str] | None, typer.Option(help=f"{CHANGE_WORDS}, between dates; repeatable.")] = None,
     analyst: Annotated[list[str] | None, typer.Option(help="Who gave the verdict in force; repeatable.")] = None,
     land: Annotated[list[str] | None, typer.Option(help="Name of a protected land it meets; repeatable.")] = None,
     score_min: Annotated[float | None, typer.Option(min=0, max=1, help="Lowest score.")] = None,

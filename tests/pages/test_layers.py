@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import html
 import re
+from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minedisc_core.domain import Impact, Status
+from minedisc_core.domain import Change, Impact, PlaceChange, Status
 from minedisc_core.imagery.chips import CHIP_KINDS
 from minedisc_core.settings import Settings
-from pages import facts, layers, map_texts, maps, review_panel, shared, words
+from pages import fact_lines, facts, layers, map_texts, maps, review_panel, shared, texts, words
 from pages.pictures import Picture
 
 
@@ -115,8 +117,34 @@ def test_the_panel_is_told_what_a_candidate_is(home: Settings) -> None:
     assert [notation["label"] for notation in item["coordinates"]] == ["Decimal", "DMS", "ANM"]
 
 
+CHANGES = {
+    Change.NEW: (None, 40.0, "New", "the scan of 2018-01-01 to 2020-01-01 saw the place and found nothing"),
+    Change.GROWN: (12.0, 40.0, "Grown · 12 ha before, 40 ha after",
+                   "cells; against 2018-01-01 to 2020-01-01, same model"),
+    Change.UNCHANGED: (12.0, 12.0, "Unchanged · 12 ha before, 12 ha after",
+                       "cells; against 2018-01-01 to 2020-01-01, same model"),
+    Change.GONE: (12.0, None, "Gone", "the scan of 2018-01-01 to 2020-01-01 saw the place and found nothing"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", list(Change))
+def test_the_panel_tells_the_change_since_another_date_in_both_languages(home: Settings, kind: Change) -> None:
+    shared.house().take_in_finished()
+    candidate = shared.store().candidates(limit=1)[0]
+    assert "Change" not in {label for label, _, _ in fact_lines.all_of(candidate)}
+    earlier, later, value, note = CHANGES[kind]
+    change = PlaceChange(kind, "other", date(2018, 1, 1), date(2020, 1, 1), earlier, later)
+    changed = replace(candidate, change=change)
+    assert ("Change", value, note) in fact_lines.all_of(changed)
+    with texts.in_language("pt"):
+        [(_, told, source)] = [fact for fact in fact_lines.all_of(changed) if fact[0] == "Mudança"]
+    assert "01/01/2018" in source
+    assert told.startswith(("Novo", "Maior · 12 ha antes", "Sem mudança · 12 ha antes", "Não mais encontrado"))
+
+
 def test_every_word_of_the_domain_has_a_label_and_each_reason_a_key_of_its_own() -> None:
     assert set(words.STATUS) == set(Status)
+    assert set(words.CHANGE) == set(Change)
     assert set(words.IMPACT) == set(words.IMPACT_COLOUR) == set(Impact)
     assert len(set(words.REASON_KEYS.values())) == len(words.REASON) == 12
 

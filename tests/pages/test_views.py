@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from minedisc_core.domain import Impact, Reason, RegisterStatus, Status
+from minedisc_core.domain import Change, Impact, Reason, RegisterStatus, Status
 from minedisc_core.store import FilterChoices
 from pages import views
 from pages.views import EVERY_SCORE, Field
@@ -34,6 +34,7 @@ def test_a_view_is_read_back_as_it_was_written(known: list[Field]) -> None:
         "review_register": [RegisterStatus.NOTHING_FOUND],
         "review_land": ["Água = Clara, <Norte>", "Serra & Mar"],
         "review_reason": [Reason.BURN],
+        "review_change": [Change.NEW, Change.GROWN],
         "review_analyst": ["Ana"],
         "review_seen": "no",
         "review_hidden": "only",
@@ -54,7 +55,7 @@ def test_what_a_view_begins_with_is_run_status_and_order(known: list[Field]) -> 
         ("score", ["0.9-0.2"]), ("score", ["0-2"]), ("score", ["nan-1"]), ("score", [""]), ("land", ["Atlantis"]),
         ("reason", ["x" * 10_000]), ("analyst", ["Nobody"]), ("seen", ["maybe"]), ("no_ore", ["1"]), ("box", ["1,2"]),
         ("box", ["-44,-20,-45,-19"]), ("box", ["-44,-20,nan,-19"]), ("box", ["-44,-95,-43,-19"]),
-        ("box", ["-44,-20,-43,-19,0"]),
+        ("box", ["-44,-20,-43,-19,0"]), ("change", ["shrunk"]),
     ],
 )  # fmt: skip
 def test_what_a_link_gets_wrong_is_left_out_and_named(known: list[Field], name: str, given: list[str]) -> None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from minedisc_core import cli
 from minedisc_core.cli import benchmarks, output, registers, review, scanning
 from minedisc_core.cli.scanning import spread
-from minedisc_core.domain import VERDICTS, Impact, Reason, RegisterKind, RegisterStatus, Site, Status
+from minedisc_core.domain import VERDICTS, Change, Impact, Reason, RegisterKind, RegisterStatus, Site, Status
 from minedisc_core.errors import MinediscError, UsageError
 from minedisc_core.exports import FORMATS
 from minedisc_core.store import Order
@@ -217,6 +217,7 @@ def test_the_words_of_the_command_line_are_those_of_the_domain() -> None:
     assert get_args(registers.KindWord) == tuple(RegisterKind)
     assert ", ".join(Status) == review.STATUS_WORDS
     assert ", ".join(RegisterStatus) == review.REGISTER_WORDS
+    assert ", ".join(Change) == review.CHANGE_WORDS
 
 
 def test_the_cancel_flag_is_the_one_that_the_scan_looks_for() -> None:

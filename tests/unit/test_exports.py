@@ -5,7 +5,7 @@ import dataclasses
 import warnings
 import zipfile
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -120,6 +120,27 @@ def test_parts_and_holes_survive(store: Store, tmp_path: Path, kind: str) -> Non
     shape = next(row["geometry"] for row in rows if row["register_status"] == "nothing_found")
     assert shape.symmetric_difference(PARTS).area < 1e-10
     assert sum(len(part.interiors) for part in shape.geoms) == 1
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_change_stands_beside_the_dates_it_was_measured_against(tmp_path: Path, kind: str) -> None:
+    other = {"a": (date(2018, 1, 1), date(2018, 12, 31)), "b": (date(2024, 1, 1), date(2024, 12, 31))}
+    with Store.in_memory() as store:
+        for run, dates in other.items():
+            (tmp_path / run).mkdir()
+            (tmp_path / run / "request.json").write_text('{"model_identity": "sha"}', "utf-8")
+            size = {"cells": 4, "area_cells_ha": 29.16} if run == "a" else {"cells": 9, "area_cells_ha": 65.61}
+            sites = [dataclasses.replace(site, **size) for site in made_up_sites(1, run_id=run)]
+            store.take_in(made_up_summary(1, run, dates), tmp_path / run, sites, made_up_matches(1))
+        path = export(store, tmp_path / f"out.{kind}", kind, include_all=True).path
+    rows = {row["candidate_id"]: row for row in read_any(path, kind)}
+    for own, against in (("a-0001", "b"), ("b-0001", "a")):
+        row = rows[own]
+        assert (row["change"], row["change_other_run_id"]) == ("grown", against)
+        assert (row["change_other_start"], row["change_other_end"]) == tuple(day.isoformat() for day in other[against])
+        assert (float(row["change_earlier_ha"]), float(row["change_later_ha"])) == (29.16, 65.61)
+    if kind == "kml":
+        assert "$[change_later_ha]" in path.read_text("utf-8")
 
 
 @pytest.mark.parametrize("kind", FORMATS)

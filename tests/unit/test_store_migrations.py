@@ -118,6 +118,49 @@ def test_a_former_database_goes_on_being_used(former: Path) -> None:
         assert store.progress().seen == 3
 
 
+def test_runs_of_a_former_database_are_compared_when_it_is_brought_to_this_version(tmp_path: Path) -> None:
+    path = tmp_path / "minedisc.duckdb"
+    former_database(path)
+    other = "20270101-000000-bbbb"
+    with duckdb.connect(str(path)) as connection:
+        for name in (RUN, other):
+            (tmp_path / name).mkdir()
+            (tmp_path / name / "request.json").write_text('{"model_identity": "sha"}', "utf-8")
+        connection.execute("UPDATE runs SET run_dir = ?", [str(tmp_path / RUN)])
+        connection.execute(
+            "INSERT INTO runs SELECT ?, ?, summary, 'other', '', taken_in_utc, finished_utc, model, threshold,"
+            " imagery_start + INTERVAL 2 YEAR, imagery_end + INTERVAL 2 YEAR FROM runs", [other, str(tmp_path / other)]
+        )  # fmt: skip
+        connection.execute(
+            "INSERT INTO sites SELECT * REPLACE (site_no + 10 AS site_no, ? AS run_id, cells * 3 AS cells,"
+            " replace(candidate_id, ?, ?) AS candidate_id) FROM sites WHERE site_no < 3", [other, RUN, other]
+        )  # fmt: skip
+        connection.execute(
+            "INSERT INTO matches SELECT * REPLACE (site_no + 10 AS site_no) FROM matches WHERE site_no < 3"
+        )
+        connection.execute(
+            "INSERT INTO states SELECT * REPLACE (site_no + 10 AS site_no, ? AS run_id, NULL AS event_id,"
+            " replace(candidate_id, ?, ?) AS candidate_id) FROM states WHERE site_no < 3", [other, RUN, other]
+        )  # fmt: skip
+    with Store.open(path) as store:
+        changes = {c.candidate_id: c.change and (str(c.change.kind), c.change.run_id) for c in store.candidates()}
+    assert changes == {
+        IDS[0]: ("grown", other), IDS[1]: ("grown", other), IDS[2]: None,
+        f"{other}-0001": ("grown", RUN), f"{other}-0002": ("grown", RUN),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("folder", ["no-such-folder", "broken"])
+def test_runs_whose_folder_tells_no_model_are_brought_along_without_a_change(tmp_path: Path, folder: str) -> None:
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "request.json").write_text("{", "utf-8")
+    former_database(tmp_path / "minedisc.duckdb")
+    with duckdb.connect(str(tmp_path / "minedisc.duckdb")) as connection:
+        connection.execute("UPDATE runs SET run_dir = ?", [str(tmp_path / folder)])
+    with Store.open(tmp_path / "minedisc.duckdb") as store:
+        assert [c.change for c in store.candidates()] == [None] * 3
+
+
 def test_an_empty_former_database_is_brought_to_this_version(tmp_path: Path) -> None:
     former_database(tmp_path / "empty.duckdb", rows=0)
     with Store.open(tmp_path / "empty.duckdb") as store:
