@@ -13,8 +13,8 @@ from minedisc_core.errors import UsageError
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 _KEPT = frozenset(
-    ("runs", "registers", "samples", "datasets", "models", "demo", "areas", "previews", "demo.json", "server.json",
-     "minedisc.log")
+    ("runs", "mosaics", "registers", "samples", "datasets", "models", "demo", "areas", "previews", "demo.json",
+     "server.json", "minedisc.log")
 )  # fmt: skip
 """What lies in a home beside the database."""
 
@@ -47,6 +47,11 @@ class Settings:
     def runs(self) -> Path:
         """One folder per run."""
         return self.home / "runs"
+
+    @property
+    def mosaics(self) -> Path:
+        """Mosaics that were asked of Earth Engine or a catalogue."""
+        return self.home / "mosaics"
 
     @property
     def registers(self) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from minedisc_core import __version__
-from minedisc_core.cli import benchmarks, demo, imagery, registers, review, scanning
+from minedisc_core.cli import benchmarks, demo, imagery, mosaics, registers, review, scanning
 
 app = typer.Typer(
     name="minedisc",
@@ -41,5 +41,5 @@ app.command("summary")(review.summary)
 app.command("export")(review.export)
 app.add_typer(registers.app, name="registers")
 app.add_typer(imagery.models, name="models")
-app.command("mosaic")(imagery.mosaic)
+app.command("mosaic")(mosaics.mosaic)
 app.command("bench")(benchmarks.bench)

@@ -1,14 +1,13 @@
-"""Making a mosaic from files, and looking at models."""
+"""Looking at models, and options that say what files do not."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from minedisc_core.cli.options import AsJson, Home, file_to_write, settings_of
+from minedisc_core.cli.options import AsJson, Home, settings_of
 from minedisc_core.cli.output import clean, print_json, print_table, say
 
 if TYPE_CHECKING:
@@ -23,59 +22,6 @@ DnOffset = Annotated[
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day of the imagery, YYYY-MM-DD.")]
 
 models = typer.Typer(help="Models: the shipped ones and your own.", no_args_is_help=True)
-
-
-def mosaic(
-    sources: Annotated[
-        list[str], typer.Argument(metavar="IN...", help="Files, or a folder of band files.", show_default=False)
-    ],
-    out: Annotated[Path, typer.Option(help="GeoTIFF to write.", show_default=False)],
-    source: Annotated[Literal["files"], typer.Option(help="Where the imagery comes from.")] = "files",
-    level: Level = None,
-    dn_offset: DnOffset = None,
-    bands: Annotated[
-        str | None, typer.Option(help="Bands to keep (B2,B3,B4); default: the twelve of the level.")
-    ] = None,
-    file_bands: Annotated[str | None, typer.Option(help="Bands of a file in order, if it names none.")] = None,
-    aoi: Annotated[Path | None, typer.Option(help="Only this area: GeoJSON, KML, zipped shapefile.")] = None,
-    imagery_start: Day = None,
-    imagery_end: Day = None,
-    home: Home = None,
-    as_json: AsJson = False,
-) -> None:
-    """Make one 10 m UTM mosaic of files with any grids, pixel sizes and CRS."""
-    from minedisc_core.domain import ProductLevel
-    from minedisc_core.imagery.files import build_mosaic
-    from minedisc_core.imagery.geotiff import open_mosaic
-    from minedisc_core.registers.areas import read_aoi
-
-    settings = settings_of(home)
-    area = read_aoi(aoi, settings) if aoi else None
-    target = file_to_write(out, settings)
-    say(f"{source}: building {out} ...")
-    written = build_mosaic(
-        [Path(path) for path in sources],
-        target,
-        level=ProductLevel(level) if level else None,
-        dn_offset=dn_offset,
-        bands=split_names(bands),
-        file_bands=split_names(file_bands),
-        aoi=area,
-        imagery_start=imagery_start.date() if imagery_start else None,
-        imagery_end=imagery_end.date() if imagery_end else None,
-    )
-    with open_mosaic([written]) as made:
-        facts = {
-            "path": str(written),
-            "width_px": made.grid.width_px,
-            "height_px": made.grid.height_px,
-            "bands": list(made.bands),
-            "level": made.level.value if made.level else None,
-        }
-    if as_json:
-        print_json(facts)
-        return
-    print(f"{facts['path']}: {facts['width_px']} x {facts['height_px']} px, {facts['level']}, {' '.join(made.bands)}")
 
 
 def split_names(text: str | None) -> tuple[str, ...] | None:

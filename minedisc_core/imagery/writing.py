@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
+from rasterio.enums import Resampling
 from rasterio.windows import Window
 
 from minedisc_core.domain import ProductLevel
@@ -36,6 +37,8 @@ def write_mosaic(
     imagery_start: date | None = None,
     imagery_end: date | None = None,
     source: str = "",
+    tags: Mapping[str, str] | None = None,
+    overviews: bool = False,
 ) -> Path:
     """Write DN as a tiled, band-interleaved GeoTIFF (zstd level 1, no predictor, nodata 0).
 
@@ -52,21 +55,36 @@ def write_mosaic(
         imagery_start: first day of the imagery.
         imagery_end: last day of the imagery.
         source: where the pixels come from, in words.
+        tags: further tags of the file.
+        overviews: add smaller copies (mean, no data left out), for viewers.
 
     Raises:
         ImageryError: the disk is full or the folder cannot be written.
     """
     blocks = _strips(array_or_blocks) if isinstance(array_or_blocks, np.ndarray) else array_or_blocks
-    with atomic_raster(path) as scratch, rasterio.open(scratch, "w", **_profile(grid, len(bands))) as dataset:
-        dataset.descriptions = tuple(bands)
-        dataset.update_tags(**_tags(level, imagery_start, imagery_end, source))
-        for window, values in blocks:
-            first = np.ascontiguousarray(np.moveaxis(values, -1, 0))
-            dataset.write(first, window=Window(window.col, window.row, window.width, window.height))
+    with atomic_raster(path) as scratch:
+        with rasterio.open(scratch, "w", **mosaic_profile(grid, len(bands))) as dataset:
+            dataset.descriptions = tuple(bands)
+            dataset.update_tags(**_tags(level, imagery_start, imagery_end, source), **(tags or {}))
+            for window, values in blocks:
+                first = np.ascontiguousarray(np.moveaxis(values, -1, 0))
+                dataset.write(first, window=Window(window.col, window.row, window.width, window.height))
+        if overviews:
+            _add_overviews(scratch)
     return path
 
 
-def _profile(grid: RasterGrid, bands: int) -> dict[str, Any]:
+def _add_overviews(path: Path) -> None:
+    """Smaller copies down to one block, in the file itself."""
+    with rasterio.Env(GDAL_NUM_THREADS="ALL_CPUS"), rasterio.open(path, "r+") as dataset:
+        side = max(dataset.height, dataset.width)
+        levels = [2**power for power in range(1, 16) if side / 2 ** (power - 1) > BLOCK_PX]
+        if levels:
+            dataset.build_overviews(levels, Resampling.average)
+
+
+def mosaic_profile(grid: RasterGrid, bands: int) -> dict[str, Any]:
+    """How mosaics are stored: the fastest profile to scan of those measured."""
     return {
         "driver": "GTiff",
         "height": grid.height_px,

@@ -5,6 +5,7 @@ process = start_scan(request, settings.runs / new_run_id())
 read_progress(process.run_dir).message
 """
 
+from minedisc_core.jobs.composites import CompositeFolder, list_composites, read_composite_progress
 from minedisc_core.jobs.listing import Estimate, RunFolder, estimate, list_runs
 from minedisc_core.jobs.process import ScanProcess, cancel, start_scan
 from minedisc_core.jobs.progress import ScanProgress, read_progress
@@ -12,6 +13,7 @@ from minedisc_core.jobs.request import ScanRequest, new_run_id, read_request
 from minedisc_core.jobs.run import run_scan
 
 __all__ = [
+    "CompositeFolder",
     "Estimate",
     "RunFolder",
     "ScanProcess",
@@ -19,8 +21,10 @@ __all__ = [
     "ScanRequest",
     "cancel",
     "estimate",
+    "list_composites",
     "list_runs",
     "new_run_id",
+    "read_composite_progress",
     "read_progress",
     "read_request",
     "run_scan",

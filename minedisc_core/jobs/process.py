@@ -1,4 +1,4 @@
-"""A scan as a process of its own: started with spawn (TensorFlow hangs after fork), stopped within two seconds."""
+"""A job as a process of its own: started with spawn (TensorFlow hangs after fork), stopped within two seconds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,7 @@ _ASK_S, _TERM_S = 0.8, 0.6
 
 @dataclass(frozen=True)
 class ScanProcess:
-    """A scan that was started."""
+    """A job that was started."""
 
     run_dir: Path
     pid: int
@@ -49,16 +49,30 @@ def start_scan(
         MinediscError: the mosaic, the model or the area cannot be used (nothing is started).
     """
     chosen = settings or load_settings()
-    if is_alive(run_dir):
-        raise RunError(f"another process works on {run_dir}", "one process per run", "wait for it, or cancel it")
-    with _starting(run_dir):
+
+    def enter_scan() -> None:
         enter(request, run_dir, chosen, resume=resume).mosaic.close()
+
+    return start_job(run_dir, enter_scan, chosen)
+
+
+def start_job(folder: Path, enter_request: Callable[[], None], settings: Settings) -> ScanProcess:
+    """Write a job's request into its folder with `enter_request`, then start the process that works on it.
+
+    Raises:
+        RunError: another process works on the folder.
+        MinediscError: as `enter_request` (nothing is started).
+    """
+    if is_alive(folder):
+        raise RunError(f"another process works on {folder}", "one process per run", "wait for it, or cancel it")
+    with _starting(folder):
+        enter_request()
         for name in (CANCEL, FAILED):
-            (run_dir / name).unlink(missing_ok=True)
-        process = _spawn(run_dir, chosen)
-    note_worker(run_dir, process.pid, has_group=True)
+            (folder / name).unlink(missing_ok=True)
+        process = _spawn(folder, settings)
+    note_worker(folder, process.pid, has_group=True)
     threading.Thread(target=process.wait, daemon=True, name="reap").start()
-    return ScanProcess(run_dir, process.pid)
+    return ScanProcess(folder, process.pid)
 
 
 @contextmanager

@@ -1,10 +1,10 @@
-"""How far a run is: lines that the scan appends to `progress.jsonl`, and what they add up to."""
+"""How far a job is: lines that it appends to `progress.jsonl`, and what they add up to."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +12,6 @@ from typing import Any
 
 from minedisc_core.domain import RunState
 from minedisc_core.errors import RunError
-from minedisc_core.grid import Tile
 from minedisc_core.jobs.ownership import is_alive
 from minedisc_core.runs import CANCEL, PROGRESS, REQUEST, RESULT, read_json, read_summary
 
@@ -62,14 +61,14 @@ class ProgressLog:
         if self._path.exists() and not self._path.read_bytes().endswith(b"\n"):
             self._append("")  # a killed process may leave half a line
 
-    def start(self, tiles: int, km2: float, features: int) -> None:
-        """The scan begins, or goes on."""
-        self._write({"kind": "start", "tiles": tiles, "km2": round(km2, 4), "features": features})
+    def start(self, tiles: int, km2: float, features: int, message: str = "scanning") -> None:
+        """The tiles begin, or go on; `features` is what the sizes of all tiles add up to."""
+        sizes = {"tiles": tiles, "km2": round(km2, 4), "features": features}
+        self._write({"kind": "start", **sizes, "message": message})
 
-    def tile(self, tile: Tile, reason: str | None, is_new: bool) -> None:
-        """A tile is done (found done if not `is_new`) or failed."""
-        features = (tile.row1 - tile.row0) * (tile.col1 - tile.col0)
-        self._write({"kind": "tile", "name": tile.name, "features": features, "new": is_new, "reason": reason})
+    def tile(self, name: str, features: int, reason: str | None, is_new: bool) -> None:
+        """A tile of the size `features` is done (found done if not `is_new`) or failed."""
+        self._write({"kind": "tile", "name": name, "features": features, "new": is_new, "reason": reason})
 
     def phase(self, message: str) -> None:
         """What is done now, in words."""
@@ -109,7 +108,7 @@ class _Tally:
             self.__init__()  # type: ignore[misc]  # a new attempt counts from nothing
             self.tiles, self.km2, self.features = int(line["tiles"]), float(line["km2"]), int(line["features"])
             self.started = self.latest = at
-            self.message = "scanning"
+            self.message = str(line.get("message", "scanning"))
         elif kind == "tile" and line.get("reason"):
             self.failed += 1
         elif kind == "tile":
@@ -131,11 +130,19 @@ class _Tally:
         )  # fmt: skip
 
 
-def read_progress(run_dir: Path) -> ScanProgress:
-    """How far a run is, read from its folder; works in any process.
+Ending = tuple[RunState, str, bool]
+"""State, sentence, and whether resuming makes sense, of a job that nobody works on."""
+
+
+def read_progress(run_dir: Path, finished: Callable[[Path], Ending | None] | None = None) -> ScanProgress:
+    """How far a job is, read from its folder; works in any process.
+
+    Args:
+        run_dir: the job's folder.
+        finished: how a finished job is told from its folder; None: as a scan.
 
     Raises:
-        RunError: the folder holds no run.
+        RunError: the folder holds no job.
     """
     if not (run_dir / REQUEST).is_file():
         raise RunError(f"{run_dir} holds no run", f"a folder with a {REQUEST}", "scan first")
@@ -147,7 +154,7 @@ def read_progress(run_dir: Path) -> ScanProgress:
         return tally.progress(RunState.RUNNING, "stopping")
     if alive:
         return tally.progress(RunState.RUNNING)
-    return tally.progress(*_ending(run_dir))
+    return tally.progress(*((finished or _finished_scan)(run_dir) or _stopped(run_dir)))
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
@@ -163,16 +170,24 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
             yield line
 
 
-def _ending(run_dir: Path) -> tuple[RunState, str, bool]:
-    """State, sentence, and whether resuming makes sense, of a run that nobody works on."""
-    if (run_dir / RESULT).exists():
-        summary = read_summary(run_dir)
-        told = f"{summary.sites} sites in {summary.coverage.seen_km2:,.0f} km2"
-        why = "".join(f"; {problem[:_LONGEST_PROBLEM]}" for problem in summary.problems[:_PROBLEMS_TOLD])
-        if summary.state is RunState.COMPLETE:
-            return summary.state, f"finished: {told}{why}", False
-        failed = f"{summary.coverage.cells_failed} cells could not be scanned"
-        return summary.state, f"incomplete: {told}; {failed}{why}", True
+def reasons(problems: Sequence[str]) -> str:
+    """The first problems, each cut, to be set behind a sentence."""
+    return "".join(f"; {problem[:_LONGEST_PROBLEM]}" for problem in problems[:_PROBLEMS_TOLD])
+
+
+def _finished_scan(run_dir: Path) -> Ending | None:
+    if not (run_dir / RESULT).exists():
+        return None
+    summary = read_summary(run_dir)
+    told = f"{summary.sites} sites in {summary.coverage.seen_km2:,.0f} km2"
+    why = reasons(summary.problems)
+    if summary.state is RunState.COMPLETE:
+        return summary.state, f"finished: {told}{why}", False
+    failed = f"{summary.coverage.cells_failed} cells could not be scanned"
+    return summary.state, f"incomplete: {told}; {failed}{why}", True
+
+
+def _stopped(run_dir: Path) -> Ending:
     if (run_dir / CANCEL).exists():
         return RunState.CANCELLED, "cancelled: can be resumed", True
     if (run_dir / FAILED).exists():

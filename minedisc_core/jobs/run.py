@@ -167,7 +167,8 @@ class _Run:
         there = {path.stem for path in self.tiles.folder.glob("*.npz")}
 
         def on_tile(tile: Tile, reason: str | None) -> None:
-            self.log.tile(tile, reason, is_new=tile.name not in there)
+            features = (tile.row1 - tile.row0) * (tile.col1 - tile.col0)
+            self.log.tile(tile.name, features, reason, is_new=tile.name not in there)
 
         hooks = Hooks(on_tile, self.hits.take, flag.exists)
         read = self.hits.tiles.read_tile

@@ -1,4 +1,4 @@
-"""The scan's own process: `python -m minedisc_core.jobs.worker RUN_DIR [--resume]`.
+"""The process of a scan or a composite: `python -m minedisc_core.jobs.worker RUN_DIR [--resume]`.
 
 The request lies in the run folder; everything it makes goes there too. A run that was begun goes on, with
 `--resume` or without it, for the folder says what is done.
@@ -14,11 +14,12 @@ from types import TracebackType
 
 from minedisc_core.errors import Cancelled, MinediscError
 from minedisc_core.jobs.progress import FAILED
-from minedisc_core.jobs.run import work_on
-from minedisc_core.runs import write_json
+from minedisc_core.runs import REQUEST, read_json, write_json
 
 _NICE = 5
-"""The page must stay quick while a scan runs."""
+"""The page must stay quick while a job runs."""
+COMPOSITE = "composite"
+"""The `kind` in the request of a composite; a scan's has none."""
 _log = logging.getLogger(__name__)
 
 
@@ -34,15 +35,27 @@ def main(arguments: list[str]) -> int:
     os.nice(_NICE)
     os.environ.setdefault("GDAL_CACHEMAX", "400")
     try:
-        work_on(run_dir)
+        _work_on(run_dir)
     except Cancelled as error:
         _log.info("%s", error)
         return 1
     except MinediscError as error:
-        _log.exception("the scan failed")
+        _log.exception("the job failed")
         _leave(run_dir, error)
         return 1
     return 0
+
+
+def _work_on(folder: Path) -> None:
+    """Neither kind of job loads what only the other needs: TensorFlow, or the clients of catalogues."""
+    if read_json(folder / REQUEST).get("kind") == COMPOSITE:
+        from minedisc_core.jobs.compositing import work_on_composite
+
+        work_on_composite(folder)
+        return
+    from minedisc_core.jobs.run import work_on
+
+    work_on(folder)
 
 
 class _Reporter:
@@ -53,8 +66,8 @@ class _Reporter:
 
     def __call__(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         sys.__excepthook__(kind, error, trace)
-        found = f"the scan met an error it does not know ({kind.__name__}: {str(error)[:300]})"
-        _leave(self._run_dir, MinediscError(found, remedy=f"see {self._run_dir / 'worker.log'}, then resume the run"))
+        found = f"it met an error nobody foresaw ({kind.__name__}: {str(error)[:300]})"
+        _leave(self._run_dir, MinediscError(found, remedy=f"see {self._run_dir / 'worker.log'}, then resume it"))
 
 
 def _leave(run_dir: Path, error: MinediscError) -> None:

@@ -14,7 +14,7 @@ from minedisc_core.domain import ProductLevel
 from minedisc_core.grid import PixelWindow, RasterGrid
 
 BLOCK_PX = 1_024
-"""Side of a block, the unit of work and of resuming: Earth Engine answers at most 48 MB at a time (12 x uint16: 1,448 px)."""
+"""Side of a block, the unit of work and of resuming (Earth Engine answers 48 MB at most: 1,448 px of 12 x uint16)."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,52 @@
+"""Finished blocks of a composite on disk: one file each, whole or not at all, so that a download resumes."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from minedisc_core.grid import PixelWindow
+from minedisc_core.imagery.composites.source import Block
+from minedisc_core.runs import write_atomically
+
+
+class BlockFiles:
+    """The block files of one work folder; used from several threads, each with its own blocks."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def save(self, window: PixelWindow, block: Block) -> None:
+        """Keep a block.
+
+        Raises:
+            RunError: the disk is full or the folder cannot be written.
+        """
+        content = io.BytesIO()
+        problems = np.frombuffer(json.dumps(block.problems).encode(), np.uint8)
+        np.savez(content, values=block.values, looks=block.looks, problems=problems)
+        write_atomically(self._path(window), content.getvalue())
+
+    def load(self, window: PixelWindow, bands: int) -> Block | None:
+        """A block that was kept; None if there is none, or its file is damaged or of another shape."""
+        try:
+            with np.load(self._path(window), allow_pickle=False) as found:
+                problems = tuple(str(text) for text in json.loads(found["problems"].tobytes()))
+                block = Block(found["values"], found["looks"], problems)
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            return None
+        shape = (window.height, window.width)
+        fits = block.values.shape == (*shape, bands) and block.looks.shape == shape
+        return block if fits and block.values.dtype == block.looks.dtype == np.uint16 else None
+
+    def sweep(self) -> None:
+        """Remove what a killed process left half written."""
+        for path in self.folder.glob(".*"):
+            path.unlink(missing_ok=True)
+
+    def _path(self, window: PixelWindow) -> Path:
+        return self.folder / f"{window.row:06d}_{window.col:06d}.npz"
