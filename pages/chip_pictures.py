@@ -32,9 +32,11 @@ def chips(candidate: Candidate) -> list[dict[str, Any]]:
 
 
 def pairs(candidate: Candidate) -> list[dict[str, Any]]:
-    """The same ground on the newest other dates, from the mosaics of other runs, newest first."""
+    """The same ground on other dates, newest first: of the run its change was measured against, and the newest."""
     own, others = _dates(candidate.run_id)
-    shown = second_dates.dates_of_site(candidate.site, others) if own else []
+    compared = [each for each in others if candidate.change and each.run_id == candidate.change.run_id]
+    chosen = second_dates.dates_of_site(candidate.site, [*compared, *others]) if own else []
+    shown = sorted(chosen, key=lambda each: each.end, reverse=True)
     found = [_pair(candidate, own.folder, other) for other in shown if own]
     return [pair for pair in found if pair["chips"]]
 
