@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,7 @@ from minedisc_core.registers.areas import aoi_from_geojson, read_aoi
 from minedisc_core.runs import read_json, write_json
 from minedisc_core.uploads import check_upload
 from pages import boundary, layers, maps, shared
-from pages.mosaics import Chosen
-from pages.pictures import Picture
+from pages.pictures import Box, Picture
 from pages.shared import SessionKeys
 from pages.texts import Labels, t
 
@@ -36,14 +36,20 @@ KINDS = Labels({Kind.WHOLE: "Whole mosaic", Kind.DRAWN: "Drawn", Kind.FILE: "Fro
 """The values stand in saved files, so they stay as they are; these are shown."""
 
 
-def choose(chosen: Chosen) -> dict[str, Any] | None:
-    """The widgets; the area as a GeoJSON geometry in EPSG:4326, None for the whole mosaic."""
-    _remember(chosen)
-    kind = st.segmented_control(t("Area to scan"), list(Kind), format_func=KINDS.get, key=KIND_KEY, required=True)
+def choose(key: str, kinds: Sequence[Kind] = tuple(Kind)) -> dict[str, Any] | None:
+    """The widgets; the area as a GeoJSON geometry in EPSG:4326, None for the whole mosaic.
+
+    Args:
+        key: what the area belongs to: a mosaic's key, or a name of one's own.
+        kinds: which kinds may be chosen; the first is the default.
+    """
+    _remember(key, kinds[0])
+    label = t("Area to scan") if Kind.WHOLE in kinds else t("Area")
+    kind = st.segmented_control(label, list(kinds), format_func=KINDS.get, key=KIND_KEY, required=True)
     if kind == Kind.FILE:
         st.file_uploader(
             t("GeoJSON, KML, GeoPackage or zipped shapefile"), FORMATS, key=FILE_KEY, on_change=_take_file,
-            args=(chosen,),
+            args=(key,),
         )  # fmt: skip
     area = st.session_state[SessionKeys.AREA]
     if kind == Kind.WHOLE:
@@ -58,42 +64,47 @@ def is_waiting(area: dict[str, Any] | None) -> bool:
     return area is None and st.session_state.get(KIND_KEY) != Kind.WHOLE
 
 
-def _remember(chosen: Chosen) -> None:
+def _remember(key: str, usual: Kind) -> None:
     """Bring back the area of this mosaic that was saved last."""
-    if st.session_state.get(SessionKeys.AREA, {}).get("mosaic") == chosen.key:
+    if st.session_state.get(SessionKeys.AREA, {}).get("mosaic") == key:
         st.session_state.setdefault(KIND_KEY, Kind(st.session_state[SessionKeys.AREA]["kind"]))
         return
-    path = _path(chosen)
-    saved = read_json(path) if path.is_file() else {"kind": Kind.WHOLE, "drawn": None, "file": None}
-    st.session_state[SessionKeys.AREA] = {**saved, "mosaic": chosen.key}
+    path = _path(key)
+    saved = read_json(path) if path.is_file() else {"kind": usual, "drawn": None, "file": None}
+    st.session_state[SessionKeys.AREA] = {**saved, "mosaic": key}
     st.session_state[KIND_KEY] = Kind(saved["kind"])
 
 
-def _keep(chosen: Chosen, kind: Kind, geometry: Any) -> None:
+def _keep(key: str, kind: Kind, geometry: Any) -> None:
     """Save an area in the session and on disk, and choose it."""
     area = st.session_state[SessionKeys.AREA]
     area["drawn" if kind == Kind.DRAWN else "file"] = geometry
     area["kind"] = st.session_state[KIND_KEY] = kind
-    write_json(_path(chosen), area)
+    write_json(_path(key), area)
 
 
-def _path(chosen: Chosen) -> Path:
-    return shared.settings().home / "areas" / f"{chosen.key}.json"
+def save(key: str, geometry: Any) -> None:
+    """Make a geometry the area of a mosaic, before it is chosen."""
+    write_json(_path(key), {"kind": Kind.DRAWN, "drawn": geometry, "file": None, "mosaic": key})
 
 
-def _take_drawing(chosen: Chosen) -> None:
+def _path(key: str) -> Path:
+    return shared.settings().home / "areas" / f"{key}.json"
+
+
+def _take_drawing(key: str) -> None:
     drawings = (st.session_state.get(MAP_KEY) or {}).get("all_drawings")
     if drawings is None:
         return
     if not drawings:
-        _keep(chosen, Kind.DRAWN, None)
+        _keep(key, Kind.DRAWN, None)
         return
     with shared.Noted() as noted:
-        _keep(chosen, Kind.DRAWN, aoi_from_geojson(drawings).__geo_interface__)
+        _keep(key, Kind.DRAWN, aoi_from_geojson(drawings).__geo_interface__)
     boundary.show_next_run(noted.error)
 
 
-def _take_file(chosen: Chosen) -> None:
+def _take_file(key: str) -> None:
     upload = st.session_state.get(FILE_KEY)
     if upload is None:
         return
@@ -101,16 +112,17 @@ def _take_file(chosen: Chosen) -> None:
         check_upload(upload.name, upload.size, shared.settings())
         path = Path(scratch) / f"area{Path(upload.name).suffix.lower()}"
         path.write_bytes(upload.getbuffer())
-        _keep(chosen, Kind.FILE, read_aoi(path, shared.settings()).__geo_interface__)
+        _keep(key, Kind.FILE, read_aoi(path, shared.settings()).__geo_interface__)
     boundary.show_next_run(noted.error)
 
 
-def draw_map(chosen: Chosen, picture: Picture | None, area: dict[str, Any] | None, basemap: str | None) -> None:
-    """The mosaic in true colour, with tools to draw and the area as it is now."""
-    outline = chosen.mosaic.grid.footprint
-    made = maps.base([picture] if picture else [], basemap, outline.bounds)
+def draw_map(
+    key: str, picture: Picture | None, outline: dict[str, Any] | None, area: dict[str, Any] | None, bounds: Box | None
+) -> None:
+    """A mosaic in true colour, if there is one, with tools to draw and the area as it is now."""
+    made = maps.base([picture] if picture else [], st.session_state.get("scan_basemap"), bounds)
     maps.add_drawing(made)
-    groups = [layers.outline_group(t("Mosaic"), outline.__geo_interface__, "#ffd54a")]
+    groups = [layers.outline_group(t("Mosaic"), outline, "#ffd54a")] if outline else []
     live = (st.session_state.get(MAP_KEY) or {}).get("all_drawings")
     if area and not (live and st.session_state.get(KIND_KEY) == Kind.DRAWN):
         groups.append(layers.outline_group(t("Area"), area))
@@ -122,5 +134,5 @@ def draw_map(chosen: Chosen, picture: Picture | None, area: dict[str, Any] | Non
         returned_objects=["all_drawings"],
         feature_group_to_add=groups,
         layer_control=maps.layer_control(),
-        on_change=lambda: _take_drawing(chosen),
+        on_change=lambda: _take_drawing(key),
     )

@@ -103,6 +103,30 @@ RUN_STATE = Labels(
     }
 )
 
+SOURCES = Labels({"stac": "Open catalogue (no account)", "ee": "Earth Engine (account needed)"})
+RECIPES = Labels(
+    {
+        "cloud-score-plus": "Cloud Score+ (default)",
+        "paper": "As in the paper: QA60 cloud mask",
+        "paper-as-released": "As the paper's code: no mask",
+    }
+)
+CATALOGUES = Labels(
+    {
+        "earth-search": "Earth Search (Element 84)",
+        "planetary-computer": "Planetary Computer (Microsoft)",
+        "own": "Other …",
+    }
+)
+SCENE_CLASSES = Labels(
+    {
+        0: "0 no data", 1: "1 saturated", 2: "2 dark", 3: "3 cloud shadow", 4: "4 vegetation", 5: "5 bare ground",
+        6: "6 water", 7: "7 unclassified", 8: "8 cloud, medium", 9: "9 cloud, high", 10: "10 thin cirrus",
+        11: "11 snow",
+    }
+)  # fmt: skip
+"""Scene classification of Level-2A."""
+
 
 def not_seen() -> str:
     """Of cells that were asked for and hold no data, or failed."""

@@ -12,12 +12,13 @@ import streamlit as st
 from minedisc_core.domain import ProductLevel
 from minedisc_core.imagery.display import available_display_kinds, write_display
 from minedisc_core.imagery.geotiff import Mosaic, pixel_size_m
-from minedisc_core.jobs import ScanRequest, list_runs
+from minedisc_core.jobs import ScanRequest, list_composites, list_runs
 from pages import boundary, names, pictures, shared, texts, words
 from pages.pictures import Picture
 from pages.texts import Labels, t
 
-OTHER = "other"
+OTHER, NEW = "other", "new"
+KEY = "scan_mosaic"
 AS_FILE_SAYS = "as the file says"
 UNSAID = Labels({AS_FILE_SAYS: "as the file says"})
 
@@ -40,9 +41,10 @@ def choose() -> Chosen | None:
     """The widgets; None until a mosaic can be opened."""
     options = _options()
     picked = st.selectbox(
-        t("Mosaic"), [*options, OTHER], format_func=lambda key: options.get(key, t("Files of my own …")),
-        key="scan_mosaic",
+        t("Mosaic"), [*options, NEW, OTHER], format_func=lambda key: options.get(key) or _other_ways(key), key=KEY,
     )  # fmt: skip
+    if picked == NEW:
+        return None
     paths = _typed_paths() if picked == OTHER else tuple(picked.split("\n"))
     if not paths:
         st.caption(t("A GeoTIFF or VRT of Sentinel-2 bands, pixels of about 10 m. Several files make one mosaic."))
@@ -56,11 +58,23 @@ def choose() -> Chosen | None:
     return None
 
 
+def is_new() -> bool:
+    """Whether the mosaic is still to be made, of satellite scenes."""
+    return bool(st.session_state.get(KEY) == NEW)
+
+
+def _other_ways(key: str) -> str:
+    return t("New: from Earth Engine or an open catalogue …") if key == NEW else t("Files of my own …")
+
+
 def _options() -> dict[str, str]:
     """Paths (one a line) and name of each mosaic that is known."""
     settings = shared.settings()
     demo = ((settings.demo / name, label) for name, label in names.DEMO.items())
     known = {str(path): label for path, label in demo if path.is_file()}
+    for made in list_composites(settings):
+        if made.out.is_file() and made.request:
+            known[str(made.out)] = made.out.stem
     for run in list_runs(settings):
         if run.mosaic and all(Path(path).is_file() for path in run.mosaic):
             known.setdefault("\n".join(run.mosaic), names.mosaic_label(run.mosaic, settings.demo))
@@ -70,11 +84,8 @@ def _options() -> dict[str, str]:
 def _typed_paths() -> tuple[str, ...]:
     text = st.text_area(
         t("Paths, one a line"),
-        key="scan_paths",
-        height=80,
-        placeholder="/data/mosaic.tif",
-        help=t("Also GDAL's /vsi… paths."),
-    )
+        key="scan_paths", height=80, placeholder="/data/mosaic.tif", help=t("Also GDAL's /vsi… paths."),
+    )  # fmt: skip
     return tuple(line.strip() for line in text.splitlines() if line.strip())
 
 

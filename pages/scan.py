@@ -9,7 +9,7 @@ import streamlit as st
 
 from minedisc_core.detection.models import Model, broken_models, fits, list_models
 from minedisc_core.jobs import ScanRequest, estimate, new_run_id, start_scan
-from pages import area, boundary, frame, maps, mosaics, past_runs, shared, texts, words
+from pages import area, boundary, download, downloads, frame, maps, mosaics, past_runs, shared, texts, words
 from pages.mosaics import Chosen
 from pages.texts import t, translated
 
@@ -22,18 +22,24 @@ def main() -> None:
     with choice_side:
         frame.heading(t("Scan"), t("Find surface mines and tailings dams in a Sentinel-2 mosaic."))
         chosen = mosaics.choose()
-        asked = choose_area_and_model(chosen) if chosen else None
+        is_new = mosaics.is_new()
+        asked = download.choose() if is_new else choose_area_and_model(chosen) if chosen else None
         boundary.explain_kept()
     with map_side:
-        show_map(chosen, asked)
+        if is_new:
+            download.show_map(asked)
+        else:
+            show_map(chosen, asked)
+    downloads.running()
     past_runs.running()
+    downloads.table()
     past_runs.table()
 
 
 def choose_area_and_model(chosen: Chosen) -> dict[str, Any] | None:
     """The rest of the choices, what the scan will cost, and the button; gives the area."""
     st.caption(mosaics.facts(chosen))
-    asked = area.choose(chosen)
+    asked = area.choose(chosen.key)
     model = choose_model(chosen)
     if model:
         threshold, isolated = choose_thresholds(model)
@@ -119,8 +125,8 @@ def show_map(chosen: Chosen | None, asked: dict[str, Any] | None) -> None:
     picture = mosaics.preview(chosen)
     if picture is None:
         st.caption(t("No picture can be made of these bands (B2, B3 and B4 are needed); the outline is shown."))
-    basemap = st.session_state.get("scan_basemap")
-    area.draw_map(chosen, picture, asked, basemap)
+    outline = chosen.mosaic.grid.footprint
+    area.draw_map(chosen.key, picture, outline.__geo_interface__, asked, outline.bounds)
     maps.basemap_choice("scan_basemap")
 
 

@@ -19,6 +19,8 @@ class SessionKeys(StrEnum):
     REVIEW_RUN = "review_run"
     BOX = "review_box"
     OFFERED = "offered"
+    PLAN = "plan"
+    PLACE = "download_place"
     KEPT = "kept"
 
 

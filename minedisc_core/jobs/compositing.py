@@ -79,6 +79,16 @@ def plan_composite(request: CompositeRequest, source: CompositeSource) -> Compos
     return CompositePlan(survey, grid, blocks, geodesic_area_ha(area) / 100, plain * _STORED_SHARE, remarks)
 
 
+def check_composite(request: CompositeRequest) -> None:
+    """Check what can be checked without a network.
+
+    Raises:
+        UsageError: the request makes no sense; says why.
+    """
+    check_request(request)
+    _place(request)
+
+
 def run_composite(
     request: CompositeRequest,
     out: Path,
@@ -134,8 +144,7 @@ def start_composite(
         RunError: another request was begun here, or a process works on it.
     """
     chosen = settings or load_settings()
-    check_request(request)
-    _place(request)
+    check_composite(request)
     return start_job(work_folder(out), lambda: enter_composite(request, out, resume=resume), chosen)
 
 
@@ -146,8 +155,7 @@ def enter_composite(request: CompositeRequest, out: Path, *, resume: bool) -> No
         UsageError: the request makes no sense.
         RunError: something else was begun here, or this was begun and not asked to be resumed.
     """
-    check_request(request)
-    _place(request)
+    check_composite(request)
     folder = work_folder(out)
     facts = {"kind": COMPOSITE, "request": request.to_json(), "out": str(out)}
     if not (folder / REQUEST).exists():

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 
+from minedisc_core.errors import UsageError
 from minedisc_core.registers.text import shown
 
 BRAZIL = (-74.1, -33.9, -28.6, 5.4)
@@ -49,6 +50,25 @@ def parse_degrees(text: str, axis: str) -> float:
     if abs(value) > _LIMIT_DEG[axis]:
         raise ValueError(f"{axis} {shown(text)} is outside -{_LIMIT_DEG[axis]:.0f}..{_LIMIT_DEG[axis]:.0f} degrees")
     return value
+
+
+def read_place(text: str) -> tuple[float, float]:
+    """Latitude and longitude of a place as people write it: `-19.93, -43.81`, `19°55'48"S 43°48'36"W`.
+
+    Raises:
+        UsageError: it is no place.
+    """
+    parts = re.split(r"\s*;\s*|\s*,\s+|\s+(?=[+-])|(?<=[NSns])\s+", text.strip(), maxsplit=1)
+    if len(parts) == 1:
+        parts = re.split(r"\s*,\s*|\s+", text.strip())
+    try:
+        if len(parts) != 2:
+            raise ValueError(f"{shown(text)} has {len(parts)} parts")
+        return parse_degrees(parts[0], "latitude"), parse_degrees(parts[1], "longitude")
+    except ValueError as error:
+        raise UsageError(
+            f"{shown(text)} is no place", "latitude and longitude in degrees, such as -19.93, -43.81"
+        ) from error
 
 
 def _decimal(plain: str) -> float:

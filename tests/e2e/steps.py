@@ -14,10 +14,11 @@ MAP = "iframe[title^='streamlit_folium']"
 PANEL = ".md-panel[data-candidate]"
 
 
-def draw_rectangle(page: Page, share: float) -> None:
+def draw_rectangle(page: Page, share: float, *, over_pixels: bool = True) -> None:
     """Draw with the mouse, over that share of the map's height, around its middle."""
     frame = page.frame_locator(MAP)
-    frame.locator(".leaflet-tile-loaded").first.wait_for()
+    if over_pixels:
+        frame.locator(".leaflet-tile-loaded").first.wait_for()
     frame.locator("a.leaflet-draw-draw-rectangle").click()
     box = page.locator(MAP).bounding_box()
     assert box is not None

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minedisc_core.registers.coordinates import parse_degrees, why_outside_brazil
+from minedisc_core.errors import UsageError
+from minedisc_core.registers.coordinates import parse_degrees, read_place, why_outside_brazil
 
 LATITUDE = -(10 + 7 / 60 + 16.39 / 3600)
 
@@ -110,3 +111,17 @@ def test_a_place_outside_brazil_says_what_it_looks_like() -> None:
     assert "minus sign" in str(why_outside_brazil(43.9, -20.1))
     assert "minus sign" in str(why_outside_brazil(43.9, 20.1))
     assert str(why_outside_brazil(120.0, 50.0)).endswith("outside Brazil")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["-19.93, -43.81", "-19.93 -43.81", "-19.93;-43.81", "-19.93,-43.81", "-19,93; -43,81", "19°55'48\"S 43°48'36\"W"],
+)
+def test_a_place_is_read_as_people_write_it(text: str) -> None:
+    assert read_place(text) == pytest.approx((-19.93, -43.81))
+
+
+@pytest.mark.parametrize("text", ["", "here", "-19.93", "-19.93, -243.81", "1 2 3", "95, 10"])
+def test_what_is_no_place_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(UsageError, match=r"is no place.*-19\.93, -43\.81"):
+        read_place(text)
