@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +15,12 @@ import numpy as np
 from minedisc_core.grid import PixelWindow
 from minedisc_core.imagery.composites.source import Block
 from minedisc_core.runs import write_atomically
+
+_DAMAGE = (
+    OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, MemoryError, OverflowError,
+    struct.error, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+"""What numpy and zipfile raise over bytes that are no archive of arrays, or no longer."""
 
 
 class BlockFiles:
@@ -29,7 +38,7 @@ class BlockFiles:
         content = io.BytesIO()
         problems = np.frombuffer(json.dumps(block.problems).encode(), np.uint8)
         np.savez(content, values=block.values, looks=block.looks, problems=problems)
-        write_atomically(self._path(window), content.getvalue())
+        write_atomically(self._path(window), content.getbuffer())
 
     def load(self, window: PixelWindow, bands: int) -> Block | None:
         """A block that was kept; None if there is none, or its file is damaged or of another shape."""
@@ -37,16 +46,26 @@ class BlockFiles:
             with np.load(self._path(window), allow_pickle=False) as found:
                 problems = tuple(str(text) for text in json.loads(found["problems"].tobytes()))
                 block = Block(found["values"], found["looks"], problems)
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        except _DAMAGE:
             return None
         shape = (window.height, window.width)
         fits = block.values.shape == (*shape, bands) and block.looks.shape == shape
         return block if fits and block.values.dtype == block.looks.dtype == np.uint16 else None
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no block was kept yet."""
+        return next(self.folder.glob("*.npz"), None) is None
+
     def sweep(self) -> None:
-        """Remove what a killed process left half written."""
+        """Make the folder, without what a killed process left half written."""
+        self.folder.mkdir(parents=True, exist_ok=True)
         for path in self.folder.glob(".*"):
             path.unlink(missing_ok=True)
+
+    def forget(self) -> None:
+        """Remove all blocks: they were made for something else."""
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _path(self, window: PixelWindow) -> Path:
         return self.folder / f"{window.row:06d}_{window.col:06d}.npz"

@@ -24,7 +24,9 @@ MARGIN_PX = CONTEXT_PX // 2
 MOST_BLOCKS = 4_000
 """About 400,000 km2; more is better asked for in parts."""
 _WIDEST_DEG = 9.0
-"""One and a half zones: past it a UTM zone's lengths are off by more than 0.3 %."""
+"""One and a half zones: so wide an area reaches 7.5 degrees from its zone's meridian at most, lengths 0.9 % off."""
+_FARTHEST_DEG = 10.0
+"""From the meridian of a zone that somebody chose: the next zone just lies in it, lengths 1.5 % off at most."""
 _UTM_SOUTH, _UTM_NORTH = -80.0, 84.0
 
 
@@ -73,20 +75,22 @@ def target_grid(area: BaseGeometry, crs: str = "") -> RasterGrid:
             f"at most {_WIDEST_DEG:g} degrees in one UTM zone",
             "make one mosaic per zone (--zone each), or choose a smaller area",
         )
-    chosen = crs or f"EPSG:{(32_600 if south + north >= 0 else 32_700) + _zone((west + east) / 2)}"
-    _utm_code(chosen)
+    zone = _utm_code(crs) if crs else (32_600 if south + north >= 0 else 32_700) + _zone((west + east) / 2)
+    _check_near(zone, west, east)
+    chosen = f"EPSG:{zone}"
     left, bottom, right, top = _projected(area, chosen).bounds
     margin = MARGIN_PX * PIXEL_M
     x0, y0 = _down(left - margin), _up(top + margin)
-    width = math.ceil((right + margin - x0) / PIXEL_M)
-    height = math.ceil((y0 - bottom + margin) / PIXEL_M)
+    width = round((_up(right + margin) - x0) / PIXEL_M)
+    height = round((y0 - _down(bottom - margin)) / PIXEL_M)
     _check_size(height, width)
     return RasterGrid(height, width, Affine(PIXEL_M, 0, x0, 0, -PIXEL_M, y0), chosen)
 
 
 def wanted_blocks(grid: RasterGrid, area: BaseGeometry) -> list[PixelWindow]:
     """The blocks of a grid that meet the area and its margin, row by row."""
-    near = _projected(area, grid.crs).buffer(MARGIN_PX * PIXEL_M, quad_segs=4)
+    # A cell's window is a square: it reaches farther along its diagonal than along its sides.
+    near = _projected(area, grid.crs).buffer(MARGIN_PX * PIXEL_M * math.sqrt(2), quad_segs=16)
     shapely.prepare(near)
     return [window for window in all_blocks(grid) if near.intersects(_outline(grid, window))]
 
@@ -169,6 +173,18 @@ def _check_latitudes(area: BaseGeometry) -> None:
             f"the area reaches from latitude {south:.1f} to {north:.1f}",
             f"latitudes {_UTM_SOUTH:g} to {_UTM_NORTH:g}, where UTM is defined",
             "choose another area",
+        )
+
+
+def _check_near(code: int, west: float, east: float) -> None:
+    """Refuse a zone on another side of the earth, where its coordinates mean nothing."""
+    meridian = 6 * (code % 100) - 183
+    farthest = max(abs((lon - meridian + 180) % 360 - 180) for lon in (west, east))
+    if farthest > _FARTHEST_DEG:
+        raise UsageError(
+            f"the area lies {farthest:.0f} degrees from the middle of UTM zone {zone_name(f'EPSG:{code}')}",
+            f"a zone whose middle is within {_FARTHEST_DEG:g} degrees",
+            "leave --zone out, or make one mosaic per zone (--zone each)",
         )
 
 
