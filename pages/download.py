@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from minedisc_core.imagery.composites.request import CompositeRequest
-from minedisc_core.jobs import CompositePlan, open_source, plan_composite, start_composite
+from minedisc_core.jobs import CompositePlan, list_composites, open_source, plan_composite, start_composite
 from minedisc_core.registers.coordinates import read_place
 from pages import area, boundary, download_form, frame, maps, shared, words
 from pages.area import Kind
@@ -19,7 +20,6 @@ from pages.shared import SessionKeys
 from pages.texts import t, translated
 
 AREA_KEY = "download"
-NAME_KEY = "download_name"
 _WIDTH_DEG = 0.12
 """What the map shows around a place: about 25 km."""
 
@@ -86,7 +86,8 @@ def _show(request: CompositeRequest, plan: CompositePlan) -> None:
     st.markdown(f"**{' · '.join(facts)}**  \n{words.km2(plan.km2)} · {size}")
     for remark in plan.remarks:
         st.caption(boundary.plain(translated(remark)))
-    name = st.text_input(t("Name of the mosaic"), _usual_name(request), key=NAME_KEY, max_chars=60)
+    usual = _usual_name(request)
+    name = st.text_input(t("Name of the mosaic"), usual, key=f"download_name_{usual}", max_chars=60)
     out = shared.settings().mosaics / f"{_file_name(name)}.tif"
     if out.exists():
         st.warning(t("A mosaic of this name is there already. It is replaced when the new one is whole."))
@@ -99,13 +100,16 @@ def _show(request: CompositeRequest, plan: CompositePlan) -> None:
 def _start(request: CompositeRequest, out: Path) -> None:
     with shared.Noted() as noted:
         start_composite(request, out, settings=shared.settings())
+        st.session_state.pop(SessionKeys.PLAN, None)
         frame.say(t("The download has started."))
     boundary.show_next_run(noted.error)
 
 
 def _usual_name(request: CompositeRequest) -> str:
     last = request.end - timedelta(days=1)
-    return f"{request.source}-{request.level.lower()}-{request.start:%Y%m}-{last:%Y%m}"
+    stem = f"{request.source}-{request.level.lower()}-{request.start:%Y%m}-{last:%Y%m}"
+    taken = {made.out.stem for made in list_composites(shared.settings())}
+    return next(name for n in count(1) if (name := stem if n == 1 else f"{stem}-{n}") not in taken)
 
 
 def _file_name(text: str) -> str:

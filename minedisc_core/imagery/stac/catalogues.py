@@ -48,7 +48,7 @@ PLANETARY_COMPUTER = Catalogue(
     "https://planetarycomputer.microsoft.com/api/stac/v1",
     "sentinel-2-l2a",
     {
-        **{band: "B" + band[1:].zfill(3 if band.endswith("A") else 2) for band in L2A_BANDS},
+        **{band: "B" + band[1:].zfill(2) for band in L2A_BANDS},
         MASK: "SCL",
     },
     token_url="https://planetarycomputer.microsoft.com/api/sas/v1/token/{collection}",  # noqa: S106 - an address
