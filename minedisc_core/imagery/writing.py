@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
+from rasterio._err import CPLE_BaseError  # what `build_overviews` raises; there is no public name for it
 from rasterio.enums import Resampling
 from rasterio.windows import Window
 
@@ -70,17 +71,25 @@ def write_mosaic(
                 first = np.ascontiguousarray(np.moveaxis(values, -1, 0))
                 dataset.write(first, window=Window(window.col, window.row, window.width, window.height))
         if overviews:
+            _check_whole(scratch)
             _add_overviews(scratch)
     return path
 
 
 def _add_overviews(path: Path) -> None:
-    """Smaller copies down to one block, in the file itself."""
+    """Smaller copies down to one block, in the file itself.
+
+    Raises:
+        OSError: some are missing: on a full disk GDAL may leave them out and say nothing.
+    """
     with rasterio.Env(GDAL_NUM_THREADS="ALL_CPUS"), rasterio.open(path, "r+") as dataset:
         side = max(dataset.height, dataset.width)
         levels = [2**power for power in range(1, 16) if side / 2 ** (power - 1) > BLOCK_PX]
         if levels:
             dataset.build_overviews(levels, Resampling.average)
+    with rasterio.open(path) as dataset:
+        if any(dataset.overviews(band) != levels for band in dataset.indexes):
+            raise OSError("its smaller copies are not whole")
 
 
 def mosaic_profile(grid: RasterGrid, bands: int) -> dict[str, Any]:
@@ -133,41 +142,61 @@ def atomic_raster(path: Path) -> Iterator[Path]:
     """
     scratch = path
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.")) / path.name
-        yield scratch
-        _check_whole(scratch)
-        with scratch.open("rb") as file:
-            os.fsync(file.fileno())
-        scratch.replace(path)
-    except (rasterio.errors.RasterioError, OSError) as error:
-        raise ImageryError(
-            f"{path} could not be written: {error}",
-            "a folder with free space",
-            "free disk space or choose another folder",
-        ) from error
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            scratch = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.")) / path.name
+            yield scratch
+            _check_whole(scratch)
+            with scratch.open("rb") as file:
+                os.fsync(file.fileno())
+            scratch.replace(path)
     finally:
         if scratch != path:
             scratch.unlink(missing_ok=True)
             scratch.parent.rmdir()
 
 
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what goes wrong while a raster is written into words.
+
+    Raises:
+        ImageryError: the disk is full, or the folder cannot be written.
+    """
+    try:
+        yield
+    except (rasterio.errors.RasterioError, CPLE_BaseError, OSError) as error:
+        raise ImageryError(
+            f"{path} could not be written: {error}",
+            "a folder with free space",
+            "free disk space or choose another folder",
+        ) from error
+
+
 def _check_whole(path: Path) -> None:
-    """Check that each block of a tiled GeoTIFF lies inside the file.
+    """Check that each block of a tiled GeoTIFF, and of its overviews, lies inside the file.
 
     GDAL keeps quiet about writes that fail while a file is closed (seen with a full disk).
 
     Raises:
         OSError: a block is missing or cut off.
     """
-    size = path.stat().st_size
     with rasterio.open(path) as dataset:
-        for band, (height, width) in enumerate(dataset.block_shapes, 1):
-            for row in range(-(-dataset.height // height)):
-                for col in range(-(-dataset.width // width)):
-                    offset, length = (
-                        int(dataset.get_tag_item(f"BLOCK_{what}_{col}_{row}", "TIFF", bidx=band) or 0)
-                        for what in ("OFFSET", "SIZE")
-                    )
-                    if not length or offset + length > size:
-                        raise OSError(f"block {row}, {col} of band {band} is cut off")
+        smaller = len(dataset.overviews(1))
+    for level in (None, *range(smaller)):
+        chosen = {} if level is None else {"overview_level": level}
+        with rasterio.open(path, **chosen) as dataset:
+            _check_blocks(dataset, path.stat().st_size, level)
+
+
+def _check_blocks(dataset: rasterio.DatasetReader, size: int, level: int | None) -> None:
+    for band, (height, width) in enumerate(dataset.block_shapes, 1):
+        for row in range(-(-dataset.height // height)):
+            for col in range(-(-dataset.width // width)):
+                offset, length = (
+                    int(dataset.get_tag_item(f"BLOCK_{what}_{col}_{row}", "TIFF", bidx=band) or 0)
+                    for what in ("OFFSET", "SIZE")
+                )
+                if not length or offset + length > size:
+                    where = "" if level is None else f" of overview {level}"
+                    raise OSError(f"block {row}, {col} of band {band}{where} is cut off")

@@ -1,7 +1,8 @@
 """From a request to a mosaic on disk: blocks asked for several at once, kept as they come, put together at the end.
 
 All that is unfinished lies in a hidden folder beside the result, `.NAME.tif.parts`, which is laid out as a run's:
-request.json, progress.jsonl, blocks/, cancel, failed.json, result.json (a result with missing blocks).
+request.json, progress.jsonl, blocks/, cancel, failed.json, result.json (a result with missing blocks), and
+result/, where the mosaic and what lies beside it are written before they take their names.
 """
 
 from __future__ import annotations
@@ -19,7 +20,14 @@ from shapely.geometry.base import BaseGeometry
 
 from minedisc_core.errors import Cancelled, ImageryError, RunError, UsageError
 from minedisc_core.grid import PixelWindow, RasterGrid, geodesic_area_ha
-from minedisc_core.imagery.composites.assembly import Assembly, CompositeSummary, assemble, looks_path, story_path
+from minedisc_core.imagery.composites.assembly import (
+    Assembly,
+    CompositeSummary,
+    assemble,
+    looks_path,
+    story_path,
+    summary_of,
+)
 from minedisc_core.imagery.composites.blocks import BlockFiles
 from minedisc_core.imagery.composites.request import CompositeRequest
 from minedisc_core.imagery.composites.source import Block, CompositeSource, Survey
@@ -33,7 +41,9 @@ from minedisc_core.jobs.worker import COMPOSITE
 from minedisc_core.runs import CANCEL, REQUEST, RESULT, read_json, write_json
 from minedisc_core.settings import Settings, load_settings
 
-BLOCKS = "blocks"
+BLOCKS, WHOLE = "blocks", "result"
+_NO_PIXEL_DEPENDS_ON = ("project",)
+"""Of a request: who pays may change when it is resumed."""
 _STORED_SHARE = 0.6
 """Stored size of DN beside their plain size, with zstd level 1 and overviews (measured on real scenes)."""
 
@@ -103,7 +113,8 @@ def run_composite(
     Args:
         request: what is asked for.
         out: the GeoTIFF to write; `NAME.looks.tif` and `NAME.json` appear beside it.
-        resume: go on with what was begun for `out`: finished blocks are not asked for again.
+        resume: go on with what was begun for `out`: finished blocks are not asked for again, and nothing at all
+            if the mosaic is whole already.
         source: None opens the request's own.
         service_account: see `open_source`.
         on_progress: called after each block and at each step.
@@ -114,12 +125,29 @@ def run_composite(
         ImageryError: the source has nothing, or no block could be made.
         RunError: another request was begun here, or the disk is full.
     """
+    check_composite(request)
+    made = made_already(request, out) if resume else None
+    if made is not None:
+        return made
     folder = work_folder(out)
-    enter_composite(request, out, resume=resume)
     with sole_worker(folder):
+        enter_composite(request, out, resume=resume)
         (folder / CANCEL).unlink(missing_ok=True)
         chosen = source or open_source(request, service_account)
         return _finish(folder, _Work(request, out, folder, chosen, on_progress).execute())
+
+
+def made_already(request: CompositeRequest, out: Path) -> CompositeSummary | None:
+    """The summary of a mosaic that is there, whole, and made for the same request; else None."""
+    if (work_folder(out) / REQUEST).exists() or not (out.is_file() and story_path(out).is_file()):
+        return None
+    try:
+        story = read_json(story_path(out))
+        summary = summary_of(story)
+        is_same = not _changed(story.get("request") or {}, request.to_json())
+    except RunError:  # another program's JSON
+        return None
+    return summary if is_same and summary.is_complete else None
 
 
 def work_on_composite(folder: Path) -> CompositeSummary:
@@ -157,10 +185,12 @@ def enter_composite(request: CompositeRequest, out: Path, *, resume: bool) -> No
     """
     check_composite(request)
     folder = work_folder(out)
-    facts = {"kind": COMPOSITE, "request": request.to_json(), "out": str(out)}
-    if not (folder / REQUEST).exists():
-        asked_at = datetime.now(UTC).replace(tzinfo=None)
-        write_json(folder / REQUEST, {**facts, "asked_at_utc": asked_at})
+    asked = request.to_json()
+    facts: dict[str, Any] = {"kind": COMPOSITE, "request": asked, "out": str(out)}
+    kept = BlockFiles(folder / BLOCKS)
+    if kept.is_empty or not (folder / REQUEST).exists():
+        kept.forget()  # of a mosaic that is whole, when the removal of its folder was cut short
+        write_json(folder / REQUEST, {**facts, "asked_at_utc": datetime.now(UTC).replace(tzinfo=None)})
         return
     if not resume:
         raise RunError(
@@ -168,7 +198,9 @@ def enter_composite(request: CompositeRequest, out: Path, *, resume: bool) -> No
             "a new name, or --resume",
             f"resume it, or remove the folder {folder}",
         )
-    _check_same(read_json(folder / REQUEST).get("request") or {}, facts["request"], out)
+    stored = read_json(folder / REQUEST)
+    _check_same(stored.get("request") or {}, asked, out)
+    write_json(folder / REQUEST, {**stored, **facts})
 
 
 def read_composite_request(folder: Path) -> tuple[CompositeRequest, Path]:
@@ -183,14 +215,20 @@ def read_composite_request(folder: Path) -> tuple[CompositeRequest, Path]:
     return CompositeRequest.from_json(found["request"]), Path(str(found["out"]))
 
 
-def _check_same(stored: Mapping[str, Any], asked: Any, out: Path) -> None:
-    changed = [name.replace("_", " ") for name in asked if stored.get(name) != asked[name]]
+def _check_same(stored: Mapping[str, Any], asked: Mapping[str, Any], out: Path) -> None:
+    changed = _changed(stored, asked)
     if changed:
         raise RunError(
             f"the mosaic {out} was begun with another {', '.join(changed)}",
             "the same request as when it was begun",
             "undo the change, or choose another name",
         )
+
+
+def _changed(stored: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
+    """What of a request would change pixels, in words."""
+    named = [name for name in asked if name not in _NO_PIXEL_DEPENDS_ON and stored.get(name) != asked[name]]
+    return [name.replace("_", " ") for name in named]
 
 
 def _place(request: CompositeRequest) -> tuple[BaseGeometry, RasterGrid]:
@@ -203,7 +241,8 @@ def _place(request: CompositeRequest) -> tuple[BaseGeometry, RasterGrid]:
 def _finish(folder: Path, summary: CompositeSummary) -> CompositeSummary:
     """A whole result needs no work folder any more; of one with missing blocks the rest can be resumed."""
     if summary.is_complete:
-        shutil.rmtree(folder)
+        (folder / REQUEST).unlink(missing_ok=True)  # with it goes the mosaic's state "begun"
+        shutil.rmtree(folder, ignore_errors=True)
     else:
         write_json(folder / RESULT, dataclasses.asdict(summary))
     return summary
@@ -226,27 +265,38 @@ class _Work:
         """Everything, in order."""
         for name in (FAILED, RESULT):
             (self.folder / name).unlink(missing_ok=True)
-        self.files.folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(self.folder / WHOLE, ignore_errors=True)
         self.files.sweep()
         self._step("asking which scenes there are")
         survey = self.source.survey()
         failures = self._blocks(survey)
         self._step("writing the mosaic")
-        job = Assembly(self.request, self.area, self.grid, survey, self._loader(survey), failures)
-        return assemble(job, self.out)
+        job = Assembly(self.request, self.area, self.grid, survey, self._finished(survey, failures), failures)
+        summary = assemble(job, self.out, self.folder / WHOLE)
+        (self.folder / WHOLE).rmdir()
+        return summary
 
-    def _loader(self, survey: Survey) -> Callable[[PixelWindow], Block | None]:
-        return lambda window: self.files.load(window, len(survey.bands))
+    def _finished(self, survey: Survey, failures: Mapping[PixelWindow, str]) -> Callable[[PixelWindow], Block | None]:
+        """How the assembly gets blocks: it stops if it is cancelled, or if a block has gone since it was made."""
+        due = set(wanted_blocks(self.grid, self.area)) - set(failures)
+
+        def load(window: PixelWindow) -> Block | None:
+            self._check_going_on()
+            block = self.files.load(window, len(survey.bands)) if window in due else None
+            if block is None and window in due:
+                raise RunError(f"the block at row {window.row}, column {window.col} has gone", remedy="resume")
+            return block
+
+        return load
 
     def _blocks(self, survey: Survey) -> dict[PixelWindow, str]:
         """Make what is missing; blocks that could not be made, and why."""
         windows = wanted_blocks(self.grid, self.area)
         pixels = sum(window.height * window.width for window in windows)
         self.log.start(len(windows), geodesic_area_ha(self.area) / 100, pixels, "reading scenes")
-        load = self._loader(survey)
         missing = []
         for window in windows:
-            if load(window) is None:
+            if self.files.load(window, len(survey.bands)) is None:
                 missing.append(window)
             else:
                 self._note(window, None, is_new=False)
@@ -260,13 +310,15 @@ class _Work:
         failures: dict[PixelWindow, str] = {}
         with ThreadPoolExecutor(self.source.most_in_flight) as pool:
             futures = {pool.submit(self._make_one, window): window for window in windows}
-            for future in as_completed(futures):
-                window = futures[future]
-                reason = future.result() if not self.stopped or not future.exception() else None
-                if reason:
-                    failures[window] = reason
-                if not self.stopped:
+            try:
+                for future in as_completed(futures):
+                    window, reason = futures[future], future.result()
+                    if reason:
+                        failures[window] = reason
                     self._note(window, reason, is_new=True)
+            except BaseException as error:  # noqa: BLE001 - what came first is raised below
+                self.stopped = self.stopped or error  # the pool waits for its threads: they must not go on
+                pool.shutdown(wait=False, cancel_futures=True)
         if self.stopped:
             raise self.stopped
         return failures

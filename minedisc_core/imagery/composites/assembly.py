@@ -18,11 +18,12 @@ from rasterio.windows import Window
 from shapely.geometry.base import BaseGeometry
 
 from minedisc_core import __version__
+from minedisc_core.errors import RunError
 from minedisc_core.grid import PixelWindow, RasterGrid
 from minedisc_core.imagery.composites.request import CompositeRequest
 from minedisc_core.imagery.composites.source import Block, SceneFacts, Survey
 from minedisc_core.imagery.composites.target import PIXEL_M, all_blocks, area_in_pixels, distortion
-from minedisc_core.imagery.writing import atomic_raster, mosaic_profile, write_mosaic
+from minedisc_core.imagery.writing import atomic_raster, mosaic_profile, write_mosaic, writing
 from minedisc_core.runs import write_json
 
 _SCENES_IN_TAG = 20
@@ -58,7 +59,7 @@ class Assembly:
     grid: RasterGrid
     survey: Survey
     load: Callable[[PixelWindow], Block | None]
-    """A finished block; None where there is none."""
+    """A finished block; None where there is none, for good reason. It may raise to stop the assembly."""
     failures: Mapping[PixelWindow, str]
     """Blocks that could not be made, and why."""
 
@@ -73,18 +74,47 @@ def story_path(out: Path) -> Path:
     return out.with_suffix(".json")
 
 
-def assemble(job: Assembly, out: Path) -> CompositeSummary:
-    """Write `NAME.looks.tif`, the mosaic and `NAME.json`, each whole or not at all, in this order.
+def assemble(job: Assembly, out: Path, scratch: Path) -> CompositeSummary:
+    """Write the mosaic, `NAME.looks.tif` and `NAME.json`; they take their names when all three are whole.
+
+    Args:
+        job: what they are made of.
+        out: the mosaic.
+        scratch: a folder on the same disk; whoever removes it removes what a killed process has left.
 
     Raises:
         ImageryError: the disk is full or the folder cannot be written.
         RunError: the same, for the JSON.
     """
     tally = _Tally(job)
-    _write_looks(job, looks_path(out), tally)
+    made = scratch / out.name
+    _write_looks(job, looks_path(made), tally)
+    _write_pixels(job, made)
+    summary = tally.summary(out)
+    write_json(story_path(made), _story(job, summary))
+    with writing(out):
+        for name_of in (looks_path, lambda path: path, story_path):
+            name_of(made).replace(name_of(out))
+    return summary
+
+
+def summary_of(story: Mapping[str, Any]) -> CompositeSummary:
+    """The summary that a mosaic's JSON holds.
+
+    Raises:
+        RunError: it holds none.
+    """
+    try:
+        known = {field.name: story[field.name] for field in dataclasses.fields(CompositeSummary)}
+    except KeyError as error:
+        raise RunError(f"the mosaic's JSON has no {error}", remedy="make the mosaic anew") from error
+    return CompositeSummary(**{**known, "problems": tuple(known["problems"])})
+
+
+def _write_pixels(job: Assembly, path: Path) -> None:
     days = [scene.day for scene in job.survey.scenes]
     write_mosaic(
-        out,
+        path,
         _pixels(job),
         job.grid,
         job.survey.bands,
@@ -95,9 +125,6 @@ def assemble(job: Assembly, out: Path) -> CompositeSummary:
         tags=_tags(job),
         overviews=True,
     )
-    summary = tally.summary(out)
-    write_json(story_path(out), _story(job, summary))
-    return summary
 
 
 def _pixels(job: Assembly) -> Iterator[tuple[PixelWindow, NDArray[np.uint16]]]:

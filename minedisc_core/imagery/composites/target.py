@@ -126,7 +126,7 @@ def distortion(grid: RasterGrid, area: BaseGeometry) -> str:
     if zones == [zone_name(grid.crs)]:
         return ""
     return (
-        f"The area lies in UTM {'zones' if len(zones) > 1 else 'zone'} {', '.join(zones)}; the mosaic is in "
+        f"The area lies in UTM {', '.join(zones)}; the mosaic is in "
         f"{zone_name(grid.crs)}: at its farthest corner lengths are off by {scale_error(grid):.2%}"
     )
 
