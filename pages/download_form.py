@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date, timedelta
 from typing import Any
 
 import streamlit as st
 
 from minedisc_core.domain import ProductLevel
-from minedisc_core.errors import UsageError
 from minedisc_core.imagery.composites.request import CompositeRequest, default_dates
 from minedisc_core.imagery.earth_engine import what_is_missing
+from minedisc_core.imagery.stac.catalogues import EXAMPLE_ASSETS, read_assets
 from minedisc_core.jobs import check_composite
 from pages import boundary, shared, words
 from pages.labels import CATALOGUES, RECIPES, SCENE_CLASSES, SOURCES
 from pages.texts import t, translated
 
 OWN = "own"
+EXAMPLE_ADDRESS, EXAMPLE_COLLECTION = "https://…/v1", "sentinel-2-l2a"
 
 
 def choose(asked: dict[str, Any] | None) -> CompositeRequest | None:
@@ -61,29 +61,16 @@ def _catalogue() -> dict[str, Any]:
     common = {"recipe": "scl", "level": ProductLevel.L2A}
     if name != OWN:
         return {**common, "catalogue": name}
-    address = st.text_input(t("Address of the STAC API"), key="download_address", placeholder="https://…/v1")
-    collection = st.text_input(t("Collection"), key="download_collection", placeholder="sentinel-2-l2a")
+    address = st.text_input(t("Address of the STAC API"), key="download_address", placeholder=EXAMPLE_ADDRESS)
+    collection = st.text_input(t("Collection"), key="download_collection", placeholder=EXAMPLE_COLLECTION)
     text = st.text_area(
         t("Asset of each band"), key="download_assets", height=80,
-        placeholder='{"B2": "blue", "B3": "green", …, "scl": "scl"}',
+        placeholder=EXAMPLE_ASSETS,
     )  # fmt: skip
     with shared.Noted() as noted:
-        return {**common, "catalogue": address.strip(), "collection": collection.strip(), "assets": _assets(text)}
+        return {**common, "catalogue": address.strip(), "collection": collection.strip(), "assets": read_assets(text)}
     boundary.explain(noted.error)
     return {**common, "assets": {}}
-
-
-def _assets(text: str) -> dict[str, str]:
-    if not text.strip():
-        return {}
-    expected = '{"B2": "blue", "B3": "green", ..., "scl": "scl"}'
-    try:
-        found = json.loads(text)
-    except ValueError as error:
-        raise UsageError(f"the map of assets is no JSON ({error})", expected) from error
-    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
-        raise UsageError("the map of assets is no object of names", expected)
-    return found
 
 
 def _days(recipe: str) -> tuple[date, ...]:

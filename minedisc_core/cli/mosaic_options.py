@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -70,7 +69,7 @@ def _is_given(ctx: typer.Context, name: str) -> bool:
     return origin is not None and origin.name == "COMMANDLINE"
 
 
-def default_recipe(source: str) -> str:
+def default_recipe(source: str) -> RecipeWord:
     """What is asked for unless a recipe is named."""
     return "cloud-score-plus" if source == "ee" else "scl"
 
@@ -114,14 +113,13 @@ def assets_of(path: Path | None) -> dict[str, str] | None:
     """The asset map of a JSON file.
 
     Raises:
-        UsageError: the file is none.
+        UsageError: the file cannot be read, or holds none.
     """
+    from minedisc_core.imagery.stac.catalogues import read_assets
+
     if path is None:
         return None
     try:
-        found: Any = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+        return read_assets(path.read_text("utf-8"))
+    except (OSError, UnicodeError) as error:
         raise UsageError(f"{path} cannot be read: {error}", "a JSON object") from error
-    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
-        raise UsageError(f"{path} is no map of names", 'a JSON object such as {"B2": "blue", "scl": "scl"}')
-    return found

@@ -12,8 +12,23 @@ import typer
 
 from minedisc_core.cli.imagery import Day, DnOffset, Level, split_names
 from minedisc_core.cli.mosaic_options import (
-    AREA, ASSETS, CATALOGUE, CLEAR, CLOUD, COLLECTION, EXPORT, FOLDER, MASKED, PROJECT, RECIPE, RESUME,
-    SERVICE_ACCOUNT, SURVEY, TASKS, ZONE, check_fits,
+    AREA,
+    ASSETS,
+    CATALOGUE,
+    CLEAR,
+    CLOUD,
+    COLLECTION,
+    EXPORT,
+    FOLDER,
+    MASKED,
+    PROJECT,
+    RECIPE,
+    RESUME,
+    SERVICE_ACCOUNT,
+    SURVEY,
+    TASKS,
+    ZONE,
+    check_fits,
 )  # fmt: skip
 from minedisc_core.cli.options import FAILED, AsJson, Home, file_to_write, settings_of
 from minedisc_core.cli.output import print_json, progress_bar, say

@@ -85,9 +85,8 @@ def _whole(out: Path) -> CompositeFolder:
 def told(story: dict[str, Any]) -> str:
     """A mosaic's story in a sentence."""
     seen, asked = float(story["seen_km2"]), float(story["asked_km2"])
-    facts = (
-        f"{story['scenes']} scenes, {seen:,.0f} of {asked:,.0f} km2 seen, {story['median_looks']} looks in the middle"
-    )
+    scenes, looks = story["scenes"], story["median_looks"]
+    facts = f"scenes: {scenes}; seen: {seen:,.0f} of {asked:,.0f} km2; median looks: {looks}"
     return facts + reasons([str(problem) for problem in story["problems"]])
 
 

@@ -270,7 +270,7 @@ def test_the_survey_names_scenes_days_clouds_and_baselines_and_asks_once(server)
     facts = [(s.scene_id, s.day.isoformat(), s.cloud_percent, s.baseline) for s in survey.scenes]
     assert facts == list(SCENES)
     assert {s.dn_offset for s in survey.scenes} == {0}
-    assert survey.remarks == (f"1 scenes have no Cloud Score+ and give no pixel: {SCENES[-1][0]}",)
+    assert survey.remarks == (f"scenes without Cloud Score+ give no pixel: {SCENES[-1][0]}",)
     assert survey.tags["mask"].endswith("cs_cdf below 0.6 masked")
 
 

@@ -101,7 +101,7 @@ def test_scenes_over_the_cloud_limit_are_left_out_though_the_catalogue_gives_the
     limit = clouds[3]
     survey = StacSource(request_for(catalogue, most_cloud_percent=limit)).survey()
     assert len(survey.scenes) == 4
-    assert any(f"more than {limit:g} % cloud were left out" in remark for remark in survey.remarks)
+    assert any(f"left out for more than {limit:g} % cloud: 4" in remark for remark in survey.remarks)
 
 
 def test_scenes_of_another_zone_are_brought_to_the_mosaics_grid(catalogue: StacServer, tmp_path: Path) -> None:

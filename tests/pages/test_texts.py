@@ -45,7 +45,7 @@ GLOSSARY = {
     "samples?": "amostra",
 }  # fmt: skip
 """One word of the README's glossary is one word in Portuguese, on every page."""
-COMMANDS = re.compile(r"`[^`]*`|\w+: --\S+|minedisc mosaic.*")
+COMMANDS = re.compile(r"Cloud Score\+|`[^`]*`|\w+: --\S+|minedisc mosaic.*")
 PANEL = sorted((PROJECT_ROOT / "pages" / "panel").glob("*.js"))
 
 

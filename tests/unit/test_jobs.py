@@ -245,8 +245,8 @@ def test_progress_adds_up_tiles_and_rate(tmp_path):
     begun(tmp_path)
     log = ProgressLog(tmp_path, heard.append)
     log.start(4, 100.0, 40)
-    log.tile(Tile(0, 2, 0, 5), None, is_new=True)
-    log.tile(Tile(2, 4, 0, 5), "the disk hiccuped", is_new=True)
+    log.tile("a", 10, None, is_new=True)
+    log.tile("b", 10, "the disk hiccuped", is_new=True)
     found = read_progress(tmp_path)
     assert (found.tiles_done, found.tiles_failed, found.tiles) == (1, 1, 4)
     assert (found.km2_done, found.km2) == (25.0, 100.0)
@@ -260,9 +260,9 @@ def test_progress_adds_up_tiles_and_rate(tmp_path):
 def test_a_second_attempt_counts_tiles_found_done_but_not_in_its_rate(tmp_path):
     log = begun(tmp_path)
     log.start(2, 10.0, 2)
-    log.tile(Tile(0, 1, 0, 1), None, is_new=True)
+    log.tile("a", 1, None, is_new=True)
     log.start(2, 10.0, 2)
-    log.tile(Tile(0, 1, 0, 1), None, is_new=False)
+    log.tile("a", 1, None, is_new=False)
     found = read_progress(tmp_path)
     assert (found.tiles_done, found.km2_done, found.km2_per_s, found.seconds_left) == (1, 5.0, 0.0, None)
 
@@ -272,7 +272,7 @@ def test_half_a_line_of_a_killed_process_does_no_harm(tmp_path):
     log.start(2, 10.0, 2)
     with (tmp_path / PROGRESS).open("a") as file:
         file.write('{"kind": "tile", "na')
-    ProgressLog(tmp_path).tile(Tile(0, 1, 0, 1), None, is_new=True)
+    ProgressLog(tmp_path).tile("a", 1, None, is_new=True)
     assert read_progress(tmp_path).tiles_done == 1
 
 

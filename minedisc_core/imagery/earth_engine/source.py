@@ -233,7 +233,7 @@ def _remarks(request: CompositeRequest, found: tuple[SceneFacts, ...], told: dic
         if without:
             more = f" and {len(without) - _NAMED_IN_REMARK} more" if len(without) > _NAMED_IN_REMARK else ""
             named = ", ".join(without[:_NAMED_IN_REMARK])
-            remarks.append(f"{len(without)} scenes have no Cloud Score+ and give no pixel: {named}{more}")
+            remarks.append(f"scenes without Cloud Score+ give no pixel: {named}{more}")
     if request.recipe == "paper-as-released":
         remarks.append("clouds are not masked: the released code tests bits that are never set")
     if request.level is ProductLevel.L2A and request.start.year < 2019:

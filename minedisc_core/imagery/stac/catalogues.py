@@ -6,6 +6,7 @@ sentinel-2-l2a, "Using tokens for data access").
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -16,6 +17,26 @@ from minedisc_core.imagery.composites.request import CompositeRequest
 
 MASK = "scl"
 """Key of the scene classification in an asset map, beside the canonical names of bands."""
+
+
+EXAMPLE_ASSETS = '{"B2": "blue", "B3": "green", ..., "scl": "scl"}'
+
+
+def read_assets(text: str) -> dict[str, str]:
+    """The asset of each band and of `scl`, from JSON; an empty text names none.
+
+    Raises:
+        UsageError: it is no JSON object of texts.
+    """
+    if not text.strip():
+        return {}
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise UsageError(f"the map of assets is no JSON ({error})", f"such as {EXAMPLE_ASSETS}") from error
+    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+        raise UsageError("the map of assets is no object of names", f"such as {EXAMPLE_ASSETS}")
+    return found
 
 
 @dataclass(frozen=True)

@@ -118,11 +118,11 @@ def _left_out(unusable: list[Unusable]) -> list[str]:
 
 
 def _cloudy(count: int, request: CompositeRequest) -> list[str]:
-    return [f"{count} scenes with more than {request.most_cloud_percent:g} % cloud were left out"] if count else []
+    return [f"left out for more than {request.most_cloud_percent:g} % cloud: {count}"] if count else []
 
 
 def _older(count: int) -> list[str]:
-    return [f"{count} scenes were left out: the catalogue holds a newer processing of them"] if count > 0 else []
+    return [f"left out for a newer processing in the catalogue: {count}"] if count > 0 else []
 
 
 def _without_cloud_share(scenes: list[Scene]) -> list[str]:
