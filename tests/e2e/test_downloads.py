@@ -19,6 +19,7 @@ from minedisc_core.imagery.demo.files import write_demo
 from minedisc_core.imagery.geotiff import open_mosaic
 from minedisc_core.imagery.stac.catalogues import EARTH_SEARCH
 from minedisc_core.settings import Settings, load_settings
+from tests.e2e.accessibility import findings
 from tests.e2e.conftest import free_port, picture, serving, settle
 from tests.e2e.steps import draw_rectangle
 from tests.earth_engine_server import EarthEngineServer, Fault, serve_mosaic_file
@@ -95,6 +96,7 @@ def test_a_drawn_area_becomes_a_mosaic_of_earth_engine_and_then_candidates(
     page.get_by_role("radio", name="Earth Engine (account needed)").click()
     settle(page)
     picture(page, "download_empty")
+    assert findings(page) == []
     with open_mosaic([ground]) as mosaic:
         go_to(page, middle_of(mosaic.grid))
     draw_rectangle(page, 0.25, over_pixels=False)
@@ -148,6 +150,7 @@ def test_a_drawn_area_becomes_a_mosaic_of_a_catalogue_without_an_account_and_the
     page.get_by_role("button", name="Look for scenes").click()
     expect(page.get_by_text("4 scenes")).to_be_visible()
     picture(page, "download_found_stac")
+    assert findings(page) == []
     page.get_by_role("button", name="Make the mosaic").click()
     scan_it(page, "demo-l2a", "stac", mosaics=2)
 
