@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -259,6 +260,8 @@ def make(request: CompositeRequest, out: Path, *, resume: bool, service_account:
     work = folder_to_fill(work_folder(out))
     with library_notes_into(work / LOG), stopping_on_signals(work), progress_bar("mosaic") as show:
         summary = run_composite(request, out, resume=resume, source=source, on_progress=show)
+    if summary.is_complete:
+        shutil.rmtree(work, ignore_errors=True)  # what the libraries said, of a mosaic that is whole
     tell(summary, as_json)
 
 

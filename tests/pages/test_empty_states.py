@@ -11,7 +11,7 @@ from tests.pages.conftest import Opener
 @pytest.mark.parametrize(
     ("page", "sentence"),
     [
-        ("scan.py", "Choose a mosaic"),
+        ("scan.py", "No area yet"),
         ("review.py", "nothing to review"),
         ("retrain.py", "The queue is empty"),
         ("registers.py", "No register is loaded"),
