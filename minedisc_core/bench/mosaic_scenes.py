@@ -77,6 +77,7 @@ def make_scenes(
     bands: Sequence[str] = L2A_BANDS,
     cloud_fraction: float = 0.3,
     seed: int = 0,
+    tile_px: int = 256,
 ) -> Acquisitions:
     """Write the files of `count` scenes of a generated area and describe them.
 
@@ -88,10 +89,11 @@ def make_scenes(
         bands: which bands have files; the classification always has.
         cloud_fraction: share of each scene under cloud or shadow, about.
         seed: of the area and the clouds.
+        tile_px: side of the files' tiles.
     """
     area = generate_scene(size_px, seed)
     ground = {band: np.ascontiguousarray(area.l2a[..., L2A_BANDS.index(band)]) for band in bands}
-    write = partial(_write_scene, folder, base_url, ground, area.grid, cloud_fraction, seed)
+    write = partial(_write_scene, folder, base_url, ground, area.grid, cloud_fraction, seed, tile_px)
     with ThreadPoolExecutor(2) as pool:
         scenes = tuple(pool.map(write, range(count)))
     return Acquisitions(np.stack(list(ground.values()), -1), area.grid, scenes)
@@ -104,6 +106,7 @@ def _write_scene(
     grid: RasterGrid,
     cloud_fraction: float,
     seed: int,
+    tile_px: int,
     number: int,
 ) -> MadeScene:
     random = np.random.default_rng([seed, number])
@@ -115,8 +118,14 @@ def _write_scene(
     for band, numbers in ground.items():
         seen = numbers + np.uint16(number % 3) - np.uint16(1)  # -1, 0, +1 in turn; DN are well above 1
         seen = np.where(classes == _CLOUD, CLOUD_DN, np.where(classes == _SHADOW, SHADOW_DN, np.maximum(seen, 1)))
-        write_cog(home / f"{EARTH_SEARCH.assets[band]}.tif", seen.astype(np.uint16) + np.uint16(offset), grid, band)
-    write_cog(home / "scl.tif", classes, grid, MASK)
+        write_cog(
+            home / f"{EARTH_SEARCH.assets[band]}.tif",
+            seen.astype(np.uint16) + np.uint16(offset),
+            grid,
+            band,
+            tile_px=tile_px,
+        )
+    write_cog(home / "scl.tif", classes, grid, MASK, tile_px=tile_px)
     clear = classes == _LAND
     cloud_percent = 100 * float((classes == _CLOUD).mean())
     item = item_of(scene_id, number, f"{base_url}/{scene_id}", grid, cloud_percent, offset, tuple(ground))
@@ -131,7 +140,9 @@ def _weather(random: np.random.Generator, grid: RasterGrid, fraction: float) -> 
     return blobs.repeat(_BLOB_PX, 0).repeat(_BLOB_PX, 1)[: grid.height_px, : grid.width_px]
 
 
-def write_cog(path: Path, numbers: NDArray[Any], grid: RasterGrid, band: str, crs: str = "") -> None:
+def write_cog(
+    path: Path, numbers: NDArray[Any], grid: RasterGrid, band: str, crs: str = "", *, tile_px: int = 256
+) -> None:
     """One band as a COG at its native pixel size (20 m for the classification), in another CRS if named."""
     metres = 20 if band == MASK else NATIVE_RESOLUTION_M[band]
     step = metres // 10
@@ -145,7 +156,7 @@ def write_cog(path: Path, numbers: NDArray[Any], grid: RasterGrid, band: str, cr
     height, width = native.shape
     profile = {"dtype": native.dtype, "count": 1, "height": height, "width": width, "nodata": 0}
     with rasterio.open(
-        path, "w", driver="COG", compress="deflate", level=1, predictor="yes", blocksize=256,
+        path, "w", driver="COG", compress="deflate", level=1, predictor="yes", blocksize=tile_px,
         crs=system, transform=transform, **profile,
     ) as dataset:  # fmt: skip
         dataset.write(native, 1)

@@ -13,11 +13,13 @@ from minedisc_core.cli.options import AsJson
 from minedisc_core.cli.output import print_json, print_table, say
 from minedisc_core.errors import UsageError
 
-BenchWord = Literal["demo", "scan", "store", "export", "tailings", "review"]
+BenchWord = Literal["demo", "scan", "store", "export", "tailings", "review", "mosaic"]
 
 
 def bench(
-    name: Annotated[BenchWord, typer.Argument(metavar="demo|scan|store|export|tailings|review", show_default=False)],
+    name: Annotated[
+        BenchWord, typer.Argument(metavar="demo|scan|store|export|tailings|review|mosaic", show_default=False)
+    ],
     size: Annotated[
         int | None,
         typer.Option("--size", "--candidates", min=1, help="Other than the stated size (px, rows, or candidates)."),

@@ -81,7 +81,7 @@ def mosaic(
     """Make a mosaic of 10 m UTM pixels that a scan takes: of files, from Earth Engine, or from a STAC catalogue.
 
     Before a download starts the number of scenes, their clouds and the size are told. Ctrl-C stops it; the same
-    command with --resume goes on. Beside the mosaic lie NAME.json (what it is made of) and NAME.looks.tif.
+    command with --resume goes on. Beside the mosaic lie NAME.tif.json (what it is made of) and NAME.looks.tif.
     """
     check_fits(ctx, source)
     if tasks:

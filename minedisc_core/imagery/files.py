@@ -21,6 +21,7 @@ from shapely.geometry.base import BaseGeometry
 from minedisc_core.domain import ProductLevel
 from minedisc_core.errors import ImageryError
 from minedisc_core.grid import CONTEXT_PX, PixelWindow, RasterGrid, union_bounds
+from minedisc_core.imagery.beside import write_files_story
 from minedisc_core.imagery.geotiff import pixel_size_m
 from minedisc_core.imagery.raster_file import RasterFile, open_raster
 from minedisc_core.imagery.scenes import BandSource, Scene, common_level, find_scenes, wanted_bands
@@ -57,7 +58,7 @@ def build_mosaic(
 
     Args:
         sources: folders (searched to the bottom), zips, or rasters of any CRS and pixel size.
-        out: the GeoTIFF to write, whole or not at all.
+        out: the GeoTIFF to write, whole or not at all; `NAME.tif.json` tells beside it what it is made of.
         level: product level; None: as tags, product names or B10 say.
         dn_offset: of the stored DN; None: as tags or product names say, else 0.
         bands: bands of the mosaic; None: the twelve of the product level.
@@ -78,7 +79,7 @@ def build_mosaic(
     with ExitStack() as stack:
         stack.enter_context(rasterio.Env(GDAL_CACHEMAX=_CACHE_MB, GDAL_NUM_THREADS="ALL_CPUS"))
         readers = [_SceneReader(scene, wanted, grid, stack) for scene in scenes]
-        return write_mosaic(
+        write_mosaic(
             out,
             _blocks(readers, grid, len(wanted), on_progress),
             grid,
@@ -87,7 +88,11 @@ def build_mosaic(
             imagery_start=imagery_start,
             imagery_end=imagery_end,
             source=f"files: {', '.join(Path(str(source)).name for source in sources)}"[:500],
+            overviews=True,
         )
+    facts = {"level": str(known_level or ""), "bands": wanted, "start": imagery_start, "end": imagery_end}
+    write_files_story(out, sources, scenes, grid, facts)
+    return out
 
 
 def _check_apart(sources: Sequence[str | Path], out: Path) -> None:

@@ -112,7 +112,7 @@ def run_composite(
 
     Args:
         request: what is asked for.
-        out: the GeoTIFF to write; `NAME.looks.tif` and `NAME.json` appear beside it.
+        out: the GeoTIFF to write; `NAME.looks.tif` and `NAME.tif.json` appear beside it.
         resume: go on with what was begun for `out`: finished blocks are not asked for again, and nothing at all
             if the mosaic is whole already.
         source: None opens the request's own.

@@ -71,11 +71,11 @@ def test_the_papers_own_imagery_comes_with_its_story_and_its_looks(
     done = run(earth_engine, "--aoi", area, *PAPER, "--out", out)
     assert done.returncode == 0, done.stderr
     assert "3 scenes of COPERNICUS/S2_HARMONIZED, 5 % cloud on average" in done.stderr
-    story = json.loads((tmp_path / "paper.json").read_text())
+    story = json.loads((tmp_path / "paper.tif.json").read_text())
     assert (story["request"]["start"], story["request"]["end"]) == ("2018-01-01", "2020-01-01")
     assert (story["level"], story["is_complete"], len(story["scene_list"])) == ("L1C", True, 3)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "area.geojson", "paper.json", "paper.looks.tif", "paper.tif",
+        "area.geojson", "paper.looks.tif", "paper.tif", "paper.tif.json",
     ]  # fmt: skip
     with open_mosaic([out]) as mosaic:
         assert mosaic.level is ProductLevel.L1C

@@ -20,10 +20,12 @@ from pyproj import Transformer
 
 from minedisc_core.domain import ProductLevel
 from minedisc_core.errors import ImageryError
-from minedisc_core.grid import PixelWindow
+from minedisc_core.grid import PixelWindow, RasterGrid
 from minedisc_core.imagery.bands import ALL_BANDS, L1C_BANDS, L2A_BANDS, NATIVE_RESOLUTION_M
+from minedisc_core.imagery.demo import generate_scene
 from minedisc_core.imagery.files import build_mosaic, utm_crs
 from minedisc_core.imagery.geotiff import open_mosaic, pixel_size_m
+from minedisc_core.imagery.writing import write_mosaic
 
 WEST, NORTH = 600_000, 7_800_000
 RGB = ("B2", "B3", "B4")
@@ -372,3 +374,35 @@ def test_a_source_cut_short_and_a_full_disk_leave_no_mosaic(tmp_path):
     with pytest.raises(ImageryError, match=r"s_B02.tif cannot be read"):
         build_mosaic([path], tmp_path / "m.tif", bands=("B2",))
     assert [p.name for p in tmp_path.iterdir()] == ["s"]
+
+
+def test_pieces_of_an_export_become_one_mosaic_with_their_counts_of_looks(tmp_path):
+    scene = generate_scene(402, 5)
+    looks = np.arange(402 * 402, dtype=np.uint16).reshape(402, 402) % 30
+    pieces = tmp_path / "drive"
+    pieces.mkdir()
+    for col, name in ((0, "0000000000-0000000000"), (201, "0000000000-0000000201")):
+        part = RasterGrid(402, 201, scene.grid.transform @ Affine.translation(col, 0), scene.grid.crs)
+        write_mosaic(pieces / f"mg-{name}.tif", scene.l1c[:, col : col + 201], part, L1C_BANDS, None)
+        write_mosaic(pieces / f"mg_looks-{name}.tif", looks[:, col : col + 201, None], part, ["looks"], None)
+    out = build_mosaic([pieces], tmp_path / "mg.tif")
+    with open_mosaic([out]) as made:
+        assert np.array_equal(made.read(PixelWindow(0, 0, 402, 402), L1C_BANDS), scene.l1c)
+    with rasterio.open(tmp_path / "mg.looks.tif") as counted:
+        assert np.array_equal(counted.read(1), looks)
+    story = json.loads((tmp_path / "mg.tif.json").read_text())
+    assert (story["level"], story["looks_file"], len(story["scene_list"])) == ("L1C", "mg.looks.tif", 2)
+
+
+def test_a_mosaic_of_files_tells_beside_it_what_it_is_made_of_and_touches_no_file_of_another_name(
+    tmp_path,
+):
+    scene = generate_scene(402, 5)
+    write_mosaic(tmp_path / "one.tif", scene.l1c, scene.grid, L1C_BANDS, None)
+    (tmp_path / "area.json").write_text("my own")
+    out = build_mosaic([tmp_path / "one.tif"], tmp_path / "area.tif", imagery_start=date(2024, 6, 1))
+    story = json.loads((tmp_path / "area.tif.json").read_text())
+    assert (story["start"], story["end"], story["looks_file"]) == ("2024-06-01", None, None)
+    assert "not counted" in story["looks_note"]
+    assert (tmp_path / "area.json").read_text() == "my own"
+    assert out == tmp_path / "area.tif"

@@ -84,7 +84,7 @@ def test_pixels_and_looks_are_those_of_the_blocks(truth, tmp_path):
             (512, 512),
         )
         assert (looks.dtypes, looks.profile["compress"], looks.block_shapes) == (("uint16",), "zstd", [(512, 512)])
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["m.json", "m.looks.tif", "m.tif", "scratch"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["m.looks.tif", "m.tif", "m.tif.json", "scratch"]
     assert list((tmp_path / "scratch").iterdir()) == []
 
 

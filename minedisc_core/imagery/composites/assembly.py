@@ -34,7 +34,7 @@ _SOURCES = {"ee": "Google Earth Engine", "stac": "STAC"}
 
 @dataclass(frozen=True)
 class CompositeSummary:
-    """What became of a composite; beside the mosaic as `NAME.json`."""
+    """What became of a composite; beside the mosaic as `NAME.tif.json`."""
 
     path: str
     is_complete: bool
@@ -70,12 +70,12 @@ def looks_path(out: Path) -> Path:
 
 
 def story_path(out: Path) -> Path:
-    """Where the mosaic's story lies: `NAME.json`."""
-    return out.with_suffix(".json")
+    """Where the mosaic's story lies: `NAME.tif.json` (`NAME.json` may be a person's own file, the area for one)."""
+    return out.with_name(f"{out.name}.json")
 
 
 def assemble(job: Assembly, out: Path, scratch: Path) -> CompositeSummary:
-    """Write the mosaic, `NAME.looks.tif` and `NAME.json`; they take their names when all three are whole.
+    """Write the mosaic, `NAME.looks.tif` and `NAME.tif.json`; they take their names when all three are whole.
 
     Args:
         job: what they are made of.
@@ -135,7 +135,7 @@ def _pixels(job: Assembly) -> Iterator[tuple[PixelWindow, NDArray[np.uint16]]]:
 
 
 def _write_looks(job: Assembly, path: Path, tally: _Tally) -> None:
-    with atomic_raster(path) as scratch, rasterio.open(scratch, "w", **_looks_profile(job.grid)) as dataset:
+    with atomic_raster(path) as scratch, rasterio.open(scratch, "w", **looks_profile(job.grid)) as dataset:
         dataset.descriptions = ("valid observations",)
         for window in all_blocks(job.grid):
             block = job.load(window)
@@ -144,7 +144,8 @@ def _write_looks(job: Assembly, path: Path, tally: _Tally) -> None:
             tally.add(window, looks, block.problems if block else ())
 
 
-def _looks_profile(grid: RasterGrid) -> dict[str, Any]:
+def looks_profile(grid: RasterGrid) -> dict[str, Any]:
+    """How counts of looks are stored."""
     profile = mosaic_profile(grid, 1)
     del profile["nodata"]  # 0 looks is an answer
     return profile
