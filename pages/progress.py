@@ -12,7 +12,7 @@ from pages import shared, words
 from pages.texts import numerals, t
 
 COLOURS = {
-    Status.CONFIRMED: "#1e7a3c",
+    Status.CONFIRMED: "#196b34",
     Status.REJECTED: "#c2410c",
     Status.UNSURE: "#a16207",
     Status.UNDECIDED: "#b8bec7",

@@ -16,6 +16,7 @@ PANEL = ".md-panel[data-candidate]"
 
 def draw_rectangle(page: Page, share: float, *, over_pixels: bool = True) -> None:
     """Draw with the mouse, over that share of the map's height, around its middle."""
+    expect(page.locator(MAP)).to_have_count(1)  # a map that went elsewhere is there twice for a moment
     frame = page.frame_locator(MAP)
     if over_pixels:
         frame.locator(".leaflet-tile-loaded").first.wait_for()
