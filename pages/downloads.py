@@ -47,7 +47,7 @@ def _card(made: CompositeFolder) -> None:
         st.rerun()
     name, figures, button = st.columns([2.2, 5, 1.1], vertical_alignment="center")
     name.markdown(f"**{boundary.plain(made.out.stem)}**  \n{_source(made)}")
-    figures.progress(min(1.0, progress.fraction), boundary.plain(" · ".join(past_runs.figures(progress))))
+    figures.progress(min(1.0, progress.fraction), boundary.plain(" · ".join(past_runs.in_words(progress))))
     button.button(t("Cancel"), key=f"stop_{made.out.name}", use_container_width=True, on_click=_cancel, args=(made,))
 
 

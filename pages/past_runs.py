@@ -48,7 +48,7 @@ def _card(run: RunFolder) -> None:
         st.rerun()
     name, figures, button = st.columns([2.2, 5, 1.1], vertical_alignment="center")
     name.markdown(f"**{boundary.plain(_label(run))}**  \n{boundary.plain(run.model)}")
-    figures.progress(min(1.0, progress.fraction), boundary.plain(" · ".join(figures(progress))))
+    figures.progress(min(1.0, progress.fraction), boundary.plain(" · ".join(in_words(progress))))
     button.button(t("Cancel"), key=f"cancel_{run.run_id}", use_container_width=True, on_click=_cancel, args=(run.path,))
 
 
@@ -59,7 +59,7 @@ def _cancel(run_dir: Path) -> None:
     boundary.show_next_run(noted.error)
 
 
-def figures(progress: ScanProgress) -> Iterator[str]:
+def in_words(progress: ScanProgress) -> Iterator[str]:
     """What is being done, how far it is, how fast it goes, how long it will take."""
     step = translated(progress.message)
     yield step[:1].upper() + step[1:]
