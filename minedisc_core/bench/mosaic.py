@@ -45,7 +45,7 @@ class _Runs:
 
     def middle(self, name: str) -> float:
         """Median of a cost."""
-        return statistics.median(getattr(taken, name) for taken in self.taken)
+        return statistics.median(float(getattr(taken, name)) for taken in self.taken)
 
 
 @dataclass(frozen=True)

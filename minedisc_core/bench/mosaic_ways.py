@@ -154,18 +154,19 @@ def _by_source(work: Work) -> Values:
 
 def _odc() -> Callable[[Work], Values]:
     import dask.array
-    import odc.geo.geobox
-    import odc.stac
-    import pystac  # noqa: F401 - loaded before the clock starts
+    import pystac
+    from odc.geo import geobox
+    from odc.stac import configure_rio
 
-    odc.stac.configure_rio(cloud_defaults=True)
+    del dask, geobox, pystac  # loaded before the clock starts
+    configure_rio(cloud_defaults=True)
     return _by_odc
 
 
 def _by_odc(work: Work) -> Values:
     """odc-stac's lazy arrays in chunks of our blocks, with our median on each chunk."""
-    import dask
-    import dask.array
+    from dask.array import map_blocks
+    from dask.base import compute
     from odc.geo.geobox import GeoBox
     from odc.stac import load
     from pystac import Item
@@ -182,8 +183,11 @@ def _by_odc(work: Work) -> Values:
     def reduce(numbers: Values, scl: Values) -> Values:
         return _reduce(list(numbers), list(scl), work.offsets)
 
-    lazy = [dask.array.map_blocks(reduce, found[key].data, classes, dtype="u2", drop_axis=0) for key in keys[:-1]]
-    values: Values = np.stack(dask.compute(*lazy, scheduler="threads", num_workers=THREADS), -1)
+    told = {"dtype": "u2", "drop_axis": 0}
+    bands = [found[key].data for key in keys[:-1]]
+    lazy = [map_blocks(reduce, band, classes, **told) for band in bands]  # type: ignore[no-untyped-call]  # dask has no types
+    done = compute(*lazy, scheduler="threads", num_workers=THREADS)  # type: ignore[no-untyped-call]  # dask has no types
+    values: Values = np.stack(done, -1)
     return values
 
 

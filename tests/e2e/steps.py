@@ -30,6 +30,20 @@ def draw_rectangle(page: Page, share: float, *, over_pixels: bool = True) -> Non
     page.mouse.up()
 
 
+def choose(page: Page, label: str, option: str) -> None:
+    """Choose in a list; a list that closes because its surroundings still move is opened again."""
+    wanted = page.get_by_role("option", name=option)
+    for _ in range(10):
+        page.get_by_role("combobox", name=label).click()
+        try:
+            wanted.wait_for(timeout=3_000)
+        except PlaywrightTimeout:
+            continue
+        break
+    wanted.click()
+    settle(page)
+
+
 def candidate(page: Page) -> str:
     """Id of the candidate on the panel."""
     return page.locator(PANEL).get_attribute("data-candidate") or ""

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from minedisc_core.settings import Settings
 from tests.e2e.conftest import FABRICATED_RUN, command_line, picture, settle, wants_pictures
-from tests.e2e.steps import MAP, PANEL, all_saved, candidate, downloads, draw_rectangle, open_queue, press
+from tests.e2e.steps import MAP, PANEL, all_saved, candidate, choose, downloads, draw_rectangle, open_queue, press
 
 
 def test_an_area_drawn_by_mouse_is_scanned_reviewed_by_keys_and_exported(page: Page, app: str, home: Settings) -> None:
@@ -186,8 +186,7 @@ def test_a_register_is_loaded_by_hand_and_its_bad_rows_are_listed(page: Page, ap
     page.goto(f"{app}/registers")
     settle(page)
     page.get_by_text("Load a register").click()
-    page.get_by_role("combobox", name="Kind").click()
-    page.get_by_role("option", name="Known mines: points").click()
+    choose(page, "Kind", "Known mines: points")
     page.locator("input[type=file]").set_input_files(points)
     page.get_by_role("button", name="Load and match again").click()
     expect(page.get_by_text("1 row of known mines.csv left out")).to_be_visible()
