@@ -157,7 +157,9 @@ def is_elsewhere(address: str) -> bool:
 
 
 def settle(page: Page) -> None:
-    """Wait until the page's script has run to its end."""
+    """Wait until the page's script has run to its end; what was just pressed may take a moment to start it."""
+    page.wait_for_selector(IDLE, timeout=60_000)
+    page.wait_for_timeout(150)
     page.wait_for_selector(IDLE, timeout=60_000)
 
 

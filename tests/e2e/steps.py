@@ -10,13 +10,14 @@ from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from tests.e2e.conftest import picture, settle
 
-MAP = "iframe[title^='streamlit_folium']"
+MAP = "iframe[title^='streamlit_folium']:not([width='-1'])"
+"""A map that has got its size: one that has just moved on the page is there twice for a moment."""
 PANEL = ".md-panel[data-candidate]"
 
 
 def draw_rectangle(page: Page, share: float, *, over_pixels: bool = True) -> None:
     """Draw with the mouse, over that share of the map's height, around its middle."""
-    expect(page.locator(MAP)).to_have_count(1)  # a map that went elsewhere is there twice for a moment
+    expect(page.locator(MAP)).to_have_count(1)
     frame = page.frame_locator(MAP)
     if over_pixels:
         frame.locator(".leaflet-tile-loaded").first.wait_for()
