@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
@@ -24,13 +25,29 @@ _WIDTH_DEG = 0.12
 """What the map shows around a place: about 25 km."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Looked:
-    """What a source answered to a request."""
+    """A request that a source was asked about, and what came of it.
+
+    A map that reports itself starts the page anew while the source is being asked: the next run of the page waits
+    for the same answer, and what was said stays until something else is asked.
+    """
 
     request: CompositeRequest
-    plan: CompositePlan | None
-    """None until it has answered."""
+    plan: CompositePlan | None = None
+    """None until the source has answered, or where it refused."""
+    error: Exception | None = None
+    """Why there is no plan."""
+    _asking: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+
+    def ask(self) -> None:
+        """Ask the source, once."""
+        with self._asking:
+            if self.plan or self.error:
+                return
+            with shared.Noted(Exception) as noted:
+                self.plan = plan_composite(self.request, open_source(self.request))
+            self.error = noted.error
 
 
 def choose() -> dict[str, Any] | None:
@@ -48,32 +65,34 @@ def choose() -> dict[str, Any] | None:
         t("Look for scenes"), key="download_look", icon=":material/search:", on_click=_look, args=(request,),
         type="secondary" if _plan(request) else "primary",
     )  # fmt: skip
-    _ask()
-    plan = _plan(request)
-    if plan:
-        _show(request, plan)
+    _answer(request)
     return asked
 
 
 def _look(request: CompositeRequest) -> None:
-    st.session_state[SessionKeys.PLAN] = Looked(request, None)
+    st.session_state[SessionKeys.PLAN] = Looked(request)
 
 
-def _ask() -> None:
-    """Ask the source what was to be looked for; the answer is kept until something else is asked."""
+def _looked(request: CompositeRequest) -> Looked | None:
     looked = st.session_state.get(SessionKeys.PLAN)
-    if looked is None or looked.plan:
-        return
-    del st.session_state[SessionKeys.PLAN]
-    with shared.Noted() as noted, st.spinner(t("Asking which scenes there are …")):
-        plan = plan_composite(looked.request, open_source(looked.request))
-        st.session_state[SessionKeys.PLAN] = Looked(looked.request, plan)
-    boundary.explain(noted.error)
+    return looked if looked and looked.request == request else None
 
 
 def _plan(request: CompositeRequest) -> CompositePlan | None:
-    looked = st.session_state.get(SessionKeys.PLAN)
-    return looked.plan if looked and looked.request == request else None
+    looked = _looked(request)
+    return looked.plan if looked else None
+
+
+def _answer(request: CompositeRequest) -> None:
+    """Ask the source what was to be looked for, if it was not asked yet, and show what it said."""
+    looked = _looked(request)
+    if looked is None:
+        return
+    with st.spinner(t("Asking which scenes there are …")):
+        looked.ask()
+    boundary.explain(looked.error)
+    if looked.plan:
+        _show(request, looked.plan)
 
 
 def _show(request: CompositeRequest, plan: CompositePlan) -> None:

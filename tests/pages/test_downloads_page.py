@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from datetime import date
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from shapely.geometry import box, mapping
 from streamlit.testing.v1 import AppTest
 
 from minedisc_core.domain import ProductLevel
+from minedisc_core.errors import ImageryError
 from minedisc_core.imagery.composites.request import CompositeRequest
 from minedisc_core.jobs.compositing import enter_composite, work_folder
 from minedisc_core.jobs.progress import FAILED
@@ -100,8 +103,28 @@ def test_a_catalogue_that_does_not_answer_is_told_and_nothing_can_start(home: Se
     next(found for found in app.button if found.label == "Look for scenes").click().run()
     assert not app.exception
     assert "could not be searched" in texts(app)
-    assert SessionKeys.PLAN not in app.session_state
+    app.run()  # as a map does that reports itself: what was said stays
+    assert "could not be searched" in texts(app)
     assert "Make the mosaic" not in [found.label for found in app.button]
+
+
+def test_a_source_that_is_asked_twice_at_once_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[CompositeRequest] = []
+
+    def slow(request: CompositeRequest, _source: object) -> None:
+        asked.append(request)
+        time.sleep(0.2)
+        raise ImageryError("the catalogue could not be searched")
+
+    monkeypatch.setattr(download, "plan_composite", slow)
+    looked = download.Looked(REQUEST)
+    threads = [threading.Thread(target=looked.ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert asked == [REQUEST]
+    assert isinstance(looked.error, ImageryError)
 
 
 @pytest.mark.parametrize("text", ["here", "-19.93, -243.81"])
