@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
-from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
@@ -13,41 +11,17 @@ from typing import Any
 import streamlit as st
 
 from minedisc_core.imagery.composites.request import CompositeRequest
-from minedisc_core.jobs import CompositePlan, list_composites, open_source, plan_composite, start_composite
+from minedisc_core.jobs import CompositePlan, list_composites, start_composite
 from minedisc_core.registers.coordinates import read_place
 from pages import area, boundary, download_form, frame, maps, shared, words
 from pages.area import Kind
+from pages.looked import Looked
 from pages.shared import SessionKeys
 from pages.texts import t, translated
 
 AREA_KEY = "download"
 _WIDTH_DEG = 0.12
 """What the map shows around a place: about 25 km."""
-
-
-@dataclass
-class Looked:
-    """A request that a source was asked about, and what came of it.
-
-    A map that reports itself starts the page anew while the source is being asked: the next run of the page waits
-    for the same answer, and what was said stays until something else is asked.
-    """
-
-    request: CompositeRequest
-    plan: CompositePlan | None = None
-    """None until the source has answered, or where it refused."""
-    error: Exception | None = None
-    """Why there is no plan."""
-    _asking: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
-
-    def ask(self) -> None:
-        """Ask the source, once."""
-        with self._asking:
-            if self.plan or self.error:
-                return
-            with shared.Noted(Exception) as noted:
-                self.plan = plan_composite(self.request, open_source(self.request))
-            self.error = noted.error
 
 
 def choose() -> dict[str, Any] | None:
@@ -87,6 +61,8 @@ def _answer(request: CompositeRequest) -> None:
     """Ask the source what was to be looked for, if it was not asked yet, and show what it said."""
     looked = _looked(request)
     if looked is None:
+        if SessionKeys.PLAN in st.session_state:
+            st.caption(t("The area or the choices have changed since you looked: look again."))
         return
     with st.spinner(t("Asking which scenes there are …")):
         looked.ask()

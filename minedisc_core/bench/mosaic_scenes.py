@@ -188,6 +188,7 @@ def item_of(
             "eo:cloud_cover": round(cloud_percent, 2),
             "grid:code": "MGRS-23KNA",
             "proj:epsg": int(grid.crs.removeprefix("EPSG:")),
+            "proj:transform": list(grid.transform)[:6],
             "s2:processing_baseline": "05.09" if offset or number % 4 else "02.08",
             "earthsearch:boa_offset_applied": not offset,
         },

@@ -98,9 +98,11 @@ def take(name: str, work: Work, out: Path) -> Taken:
 
 def take_blocks(work: Work, count: int) -> Taken:
     """Make `count` blocks as a job does, and keep none: a job has each on disk when the next begins."""
-    whole = [window for window in all_blocks(work.grid) if window.height == window.width == BLOCK_PX]
-    windows = list(itertools.islice(itertools.cycle(whole or all_blocks(work.grid)), count))
     source = _open(work)
+    blocks = all_blocks(work.grid, source.layout(work.grid))
+    largest = max(window.height * window.width for window in blocks)
+    whole = [window for window in blocks if window.height * window.width == largest]
+    windows = list(itertools.islice(itertools.cycle(whole), count))
     cpu, start = time.process_time(), time.perf_counter()
     with ThreadPoolExecutor(source.most_in_flight) as pool:
         for done in [pool.submit(_make, source, work.grid, window) for window in windows]:
@@ -148,7 +150,7 @@ def _by_source(work: Work) -> Values:
         values[_slices(window)] = source.read_block(work.grid, window, lambda: False).values
 
     with ThreadPoolExecutor(source.most_in_flight) as pool:
-        list(pool.map(make, all_blocks(work.grid)))
+        list(pool.map(make, all_blocks(work.grid, source.layout(work.grid))))
     return values
 
 

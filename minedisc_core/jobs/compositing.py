@@ -28,10 +28,10 @@ from minedisc_core.imagery.composites.assembly import (
     story_path,
     summary_of,
 )
-from minedisc_core.imagery.composites.blocks import BlockFiles
+from minedisc_core.imagery.composites.blocks import BlockFiles, cut, joined
 from minedisc_core.imagery.composites.request import CompositeRequest
-from minedisc_core.imagery.composites.source import Block, CompositeSource, Survey
-from minedisc_core.imagery.composites.target import distortion, target_grid, wanted_blocks
+from minedisc_core.imagery.composites.source import BLOCK_PX, Block, CompositeSource, Survey
+from minedisc_core.imagery.composites.target import distortion, pieces, target_grid, wanted_blocks
 from minedisc_core.jobs.ownership import sole_worker
 from minedisc_core.jobs.process import ScanProcess, start_job
 from minedisc_core.jobs.progress import FAILED, ProgressLog, ScanProgress
@@ -84,7 +84,7 @@ def plan_composite(request: CompositeRequest, source: CompositeSource) -> Compos
     area, grid = _place(request)
     survey = source.survey()
     plain = 2e-6 * grid.height_px * grid.width_px * len(survey.bands)
-    blocks = len(wanted_blocks(grid, area))
+    blocks = len(wanted_blocks(grid, area, source.layout(grid)))
     remarks = (*survey.remarks, *filter(None, [distortion(grid, area)]))
     return CompositePlan(survey, grid, blocks, geodesic_area_ha(area) / 100, plain * _STORED_SHARE, remarks)
 
@@ -269,34 +269,39 @@ class _Work:
         self.files.sweep()
         self._step("asking which scenes there are")
         survey = self.source.survey()
-        failures = self._blocks(survey)
+        windows = wanted_blocks(self.grid, self.area, self.source.layout(self.grid))
+        failures = self._blocks(survey, windows)
         self._step("writing the mosaic")
-        job = Assembly(self.request, self.area, self.grid, survey, self._finished(survey, failures), failures)
+        load = self._finished(survey, [window for window in windows if window not in failures])
+        job = Assembly(self.request, self.area, self.grid, survey, load, failures)
         summary = assemble(job, self.out, self.folder / WHOLE)
         (self.folder / WHOLE).rmdir()
         return summary
 
-    def _finished(self, survey: Survey, failures: Mapping[PixelWindow, str]) -> Callable[[PixelWindow], Block | None]:
-        """How the assembly gets blocks: it stops if it is cancelled, or if a block has gone since it was made."""
-        due = set(wanted_blocks(self.grid, self.area)) - set(failures)
+    def _finished(self, survey: Survey, made: list[PixelWindow]) -> Callable[[PixelWindow], Block | None]:
+        """How the assembly gets blocks: it stops if it is cancelled, or if a file has gone since it was made."""
+        due: dict[tuple[int, int], list[PixelWindow]] = {}
+        for piece in (piece for window in made for piece in pieces(window)):
+            due.setdefault((piece.row // BLOCK_PX, piece.col // BLOCK_PX), []).append(piece)
 
         def load(window: PixelWindow) -> Block | None:
             self._check_going_on()
-            block = self.files.load(window, len(survey.bands)) if window in due else None
-            if block is None and window in due:
-                raise RunError(f"the block at row {window.row}, column {window.col} has gone", remedy="resume")
-            return block
+            wanted = due.get((window.row // BLOCK_PX, window.col // BLOCK_PX), [])
+            found = {piece: self.files.load(piece, len(survey.bands)) for piece in wanted}
+            for piece, block in found.items():
+                if block is None:
+                    raise RunError(f"the block at row {piece.row}, column {piece.col} has gone", remedy="resume")
+            return joined(window, {piece: block for piece, block in found.items() if block}) if found else None
 
         return load
 
-    def _blocks(self, survey: Survey) -> dict[PixelWindow, str]:
+    def _blocks(self, survey: Survey, windows: list[PixelWindow]) -> dict[PixelWindow, str]:
         """Make what is missing; blocks that could not be made, and why."""
-        windows = wanted_blocks(self.grid, self.area)
         pixels = sum(window.height * window.width for window in windows)
         self.log.start(len(windows), geodesic_area_ha(self.area) / 100, pixels, "reading scenes")
         missing = []
         for window in windows:
-            if self.files.load(window, len(survey.bands)) is None:
+            if any(self.files.load(piece, len(survey.bands)) is None for piece in pieces(window)):
                 missing.append(window)
             else:
                 self._note(window, None, is_new=False)
@@ -327,7 +332,9 @@ class _Work:
         """Why a block could not be made (in a thread); the first thing that stops all is kept for the others."""
         try:
             self._check_going_on()
-            self.files.save(window, self.source.read_block(self.grid, window, self._is_stopping))
+            block = self.source.read_block(self.grid, window, self._is_stopping)
+            for number, piece in enumerate(pieces(window)):
+                self.files.save(piece, cut(block, window, piece, with_problems=number == 0))
         except ImageryError as error:
             return str(error)
         except BaseException as error:

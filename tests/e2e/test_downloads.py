@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -87,8 +88,20 @@ def go_to(page: Page, place: str) -> None:
     settle(page)
 
 
+def draw_area(page: Page, home: Settings) -> None:
+    """Draw, and wait until the app has got the drawing: a map reports a moment later."""
+    saved = home.home / "areas" / "download.json"
+    before = saved.stat().st_mtime_ns if saved.is_file() else 0
+    draw_rectangle(page, 0.25, over_pixels=False)
+    until = time.monotonic() + 30
+    while not saved.is_file() or saved.stat().st_mtime_ns == before:
+        assert time.monotonic() < until, "the drawing did not arrive"
+        page.wait_for_timeout(100)
+    settle(page)
+
+
 def test_a_drawn_area_becomes_a_mosaic_of_earth_engine_and_then_candidates(
-    page: Page, app: str, ground: Path, earth_engine: EarthEngineServer
+    page: Page, app: str, empty_home: Settings, ground: Path, earth_engine: EarthEngineServer
 ) -> None:
     page.goto(app)
     settle(page)
@@ -99,7 +112,7 @@ def test_a_drawn_area_becomes_a_mosaic_of_earth_engine_and_then_candidates(
     assert findings(page) == []
     with open_mosaic([ground]) as mosaic:
         go_to(page, middle_of(mosaic.grid))
-    draw_rectangle(page, 0.25, over_pixels=False)
+    draw_area(page, empty_home)
     page.get_by_role("button", name="Look for scenes").click()
     expect(page.get_by_text("3 scenes")).to_be_visible()
     picture(page, "download_found")
@@ -137,14 +150,13 @@ def scan_it(page: Page, model: str, name: str, mosaics: int) -> None:
 
 
 def test_a_drawn_area_becomes_a_mosaic_of_a_catalogue_without_an_account_and_then_candidates(
-    page: Page, app: str, catalogue: StacServer
+    page: Page, app: str, empty_home: Settings, catalogue: StacServer
 ) -> None:
     page.goto(app)
     settle(page)
     choose(page, "Mosaic", "New: from Earth Engine or an open catalogue …")
     go_to(page, middle_of(catalogue.made.grid))
-    draw_rectangle(page, 0.25, over_pixels=False)
-    settle(page)
+    draw_area(page, empty_home)
     choose(page, "Catalogue", "Other …")
     for label, text in {
         "Address of the STAC API": catalogue.url,
@@ -164,7 +176,7 @@ def test_a_drawn_area_becomes_a_mosaic_of_a_catalogue_without_an_account_and_the
 
 
 def test_what_earth_engine_refuses_is_told_in_words_and_nothing_starts(
-    page: Page, app: str, earth_engine: EarthEngineServer, catalogue: StacServer
+    page: Page, app: str, empty_home: Settings, earth_engine: EarthEngineServer, catalogue: StacServer
 ) -> None:
     page.goto(app)
     settle(page)
@@ -172,8 +184,7 @@ def test_what_earth_engine_refuses_is_told_in_words_and_nothing_starts(
     page.get_by_role("radio", name="Earth Engine (account needed)").click()
     settle(page)
     go_to(page, middle_of(catalogue.made.grid))
-    draw_rectangle(page, 0.25, over_pixels=False)
-    settle(page)
+    draw_area(page, empty_home)
     earth_engine.faults.append(Fault(403, "Caller does not have required permission to use project loopback."))
     page.get_by_role("button", name="Look for scenes").click()
     expect(page.get_by_test_id("stAlert").filter(has_text="project")).to_be_visible()

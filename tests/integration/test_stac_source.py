@@ -18,7 +18,9 @@ from minedisc_core.domain import ProductLevel
 from minedisc_core.errors import Cancelled, ImageryError
 from minedisc_core.grid import PixelWindow
 from minedisc_core.imagery.composites.request import CompositeRequest
+from minedisc_core.imagery.composites.target import all_blocks
 from minedisc_core.imagery.stac.catalogues import EARTH_SEARCH
+from minedisc_core.imagery.stac.layout import part_of
 from minedisc_core.imagery.stac.source import StacSource
 from tests.stac_server import BEGIN, END, StacServer, serve_items, serve_stac
 
@@ -94,6 +96,18 @@ def test_a_part_of_the_area_costs_a_part_of_the_bytes(catalogue: StacServer) -> 
     source.read_block(catalogue.made.grid, PixelWindow(0, 0, 256, 256), never)
     share = sum(catalogue.files.sent.values()) / sum(path.stat().st_size for path in catalogue.folder.rglob("*.tif"))
     assert share < 256 * 256 / SIZE_PX**2 + 0.15  # plus the files' heads and the rest of their own blocks
+
+
+def test_an_area_inside_the_files_costs_each_of_their_tiles_once(catalogue: StacServer) -> None:
+    """A mosaic that begins 100 px off the tiles' lines: no tile travels for two blocks."""
+    source, grid = StacSource(request_for(catalogue)), catalogue.made.grid
+    inner = part_of(grid, PixelWindow(100, 100, grid.height_px - 100, grid.width_px - 100))
+    windows = all_blocks(inner, source.layout(inner))
+    catalogue.files.forget()
+    for window in windows:
+        assert source.read_block(inner, window, never).problems == ()
+    stored = sum(path.stat().st_size for path in catalogue.folder.rglob("S2*/*.tif"))
+    assert sum(catalogue.files.sent.values()) < 1.15 * stored
 
 
 def test_scenes_over_the_cloud_limit_are_left_out_though_the_catalogue_gives_them(catalogue: StacServer) -> None:

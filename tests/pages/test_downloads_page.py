@@ -18,7 +18,7 @@ from minedisc_core.jobs.compositing import enter_composite, work_folder
 from minedisc_core.jobs.progress import FAILED
 from minedisc_core.runs import CANCEL, write_json
 from minedisc_core.settings import Settings
-from pages import area, download, mosaics
+from pages import area, download, looked, mosaics
 from pages.session import SessionKeys
 from tests.pages.conftest import Opener
 
@@ -105,6 +105,9 @@ def test_a_catalogue_that_does_not_answer_is_told_and_nothing_can_start(home: Se
     assert "could not be searched" in texts(app)
     app.run()  # as a map does that reports itself: what was said stays
     assert "could not be searched" in texts(app)
+    app.number_input(key="download_cloud").set_value(30).run()
+    assert "could not be searched" not in texts(app)
+    assert "changed since you looked" in texts(app)
     assert "Make the mosaic" not in [found.label for found in app.button]
 
 
@@ -116,15 +119,15 @@ def test_a_source_that_is_asked_twice_at_once_is_asked_once(monkeypatch: pytest.
         time.sleep(0.2)
         raise ImageryError("the catalogue could not be searched")
 
-    monkeypatch.setattr(download, "plan_composite", slow)
-    looked = download.Looked(REQUEST)
-    threads = [threading.Thread(target=looked.ask) for _ in range(3)]
+    monkeypatch.setattr(looked, "plan_composite", slow)
+    question = looked.Looked(REQUEST)
+    threads = [threading.Thread(target=question.ask) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert asked == [REQUEST]
-    assert isinstance(looked.error, ImageryError)
+    assert isinstance(question.error, ImageryError)
 
 
 @pytest.mark.parametrize("text", ["here", "-19.93, -243.81"])

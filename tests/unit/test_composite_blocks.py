@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from minedisc_core.errors import RunError
 from minedisc_core.grid import PixelWindow
-from minedisc_core.imagery.composites.blocks import BlockFiles
+from minedisc_core.imagery.composites.blocks import BlockFiles, cut, joined
 from minedisc_core.imagery.composites.source import Block
 
 WINDOW = PixelWindow(1024, 2048, 20, 30)
@@ -32,6 +32,20 @@ def test_a_block_comes_back_as_it_was_kept(tmp_path_factory, problems, bands):
     assert np.array_equal(found.looks, kept.looks)
     assert found.problems == kept.problems
     assert [path.name for path in files.folder.iterdir()] == ["001024_002048.npz"]
+
+
+def test_a_block_that_was_cut_is_joined_again_and_what_is_missing_is_no_data():
+    whole = block(problems=("x: gone",))
+    top, bottom = PixelWindow(1024, 2048, 8, 30), PixelWindow(1032, 2048, 12, 30)
+    parts = {part: cut(whole, WINDOW, part, with_problems=part == top) for part in (top, bottom)}
+    again = joined(WINDOW, parts)
+    assert np.array_equal(again.values, whole.values)
+    assert np.array_equal(again.looks, whole.looks)
+    assert again.problems == ("x: gone",)
+    half = joined(WINDOW, {bottom: parts[bottom]})
+    assert not half.values[:8].any()
+    assert not half.looks[:8].any()
+    assert np.array_equal(half.values[8:], whole.values[8:])
 
 
 def test_what_was_not_kept_is_not_there(tmp_path):

@@ -13,13 +13,15 @@ from rasterio.features import geometry_mask
 from shapely.geometry import box
 
 from minedisc_core.errors import UsageError
-from minedisc_core.imagery.composites.source import BLOCK_PX
+from minedisc_core.grid import PixelWindow
+from minedisc_core.imagery.composites.source import BLOCK_PX, BlockLayout
 from minedisc_core.imagery.composites.target import (
     MARGIN_PX,
     all_blocks,
     area_in_pixels,
     distortion,
     parts_by_zone,
+    pieces,
     scale_error,
     target_grid,
     wanted_blocks,
@@ -105,6 +107,28 @@ def test_the_blocks_of_a_grid_are_its_pixels_each_once(area):
     assert all(window.row % BLOCK_PX == 0 and window.col % BLOCK_PX == 0 for window in blocks)
     assert max(max(window.height, window.width) for window in blocks) <= BLOCK_PX
     assert set(wanted_blocks(grid, area)) <= set(blocks)
+
+
+@given(areas(), st.sampled_from([1_024, 2_048]), st.integers(0, 4_000), st.integers(0, 4_000))
+def test_any_layout_holds_each_pixel_once_and_is_cut_at_its_lines(area, side, row, col):
+    grid = target_grid(area)
+    blocks = all_blocks(grid, BlockLayout(side, row, col))
+    assert sum(window.height * window.width for window in blocks) == grid.height_px * grid.width_px
+    assert max(max(window.height, window.width) for window in blocks) <= side
+    assert all(window.row in (0, row) or (window.row - row) % side == 0 for window in blocks)
+    assert all(window.col in (0, col) or (window.col - col) % side == 0 for window in blocks)
+    assert len(set(blocks)) == len(blocks)
+
+
+@given(*[st.integers(0, 5_000)] * 2, *[st.integers(1, 3_000)] * 2)
+def test_the_pieces_of_a_window_are_its_pixels_and_each_lies_in_one_block_file(row, col, height, width):
+    window = PixelWindow(row, col, height, width)
+    found = pieces(window)
+    assert sum(piece.height * piece.width for piece in found) == height * width
+    for piece in found:
+        assert row <= piece.row < piece.row + piece.height <= row + height
+        assert piece.row // BLOCK_PX == (piece.row + piece.height - 1) // BLOCK_PX
+        assert piece.col // BLOCK_PX == (piece.col + piece.width - 1) // BLOCK_PX
 
 
 def test_blocks_that_an_area_leaves_out_are_not_wanted():

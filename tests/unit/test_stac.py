@@ -28,6 +28,7 @@ from minedisc_core.imagery.bands import L2A_BANDS
 from minedisc_core.imagery.composites.request import CompositeRequest
 from minedisc_core.imagery.composites.target import target_grid
 from minedisc_core.imagery.stac.catalogues import EARTH_SEARCH, MASK, PLANETARY_COMPUTER, catalogue_of
+from minedisc_core.imagery.stac.layout import WIDE_PX, layout_of
 from minedisc_core.imagery.stac.median import masked_median, remove_offset
 from minedisc_core.imagery.stac.readers import Readers
 from minedisc_core.imagery.stac.scenes import Scene, Unusable, newest_processings, offset_of, scene_of
@@ -54,6 +55,44 @@ def item(grid: RasterGrid, number: int = 0, **properties: Any) -> Item:
     made = item_of(f"S2A_{number}", number, "https://example.org/x", grid, 5.0, 0)
     made["properties"] |= properties
     return Item.from_dict(made)
+
+
+# Blocks on the lines of the files' tiles
+
+
+def scenes_at(grid: RasterGrid, corner: tuple[float, float] | None, count: int, first: int = 0) -> list[Scene]:
+    """Scenes over a grid whose files begin at a corner."""
+    found = []
+    for number in range(first, first + count):
+        made = item(grid, number, **{"proj:transform": [10, 0, corner[0], 0, -10, corner[1]] if corner else None})
+        found.append(scene_of(made, EARTH_SEARCH.assets))
+    assert all(isinstance(scene, Scene) for scene in found)
+    return [scene for scene in found if isinstance(scene, Scene)]
+
+
+def test_blocks_lie_on_the_tile_lines_of_the_corner_that_most_files_have(grid: RasterGrid) -> None:
+    left, top = grid.transform @ (0, 0)
+    often, once = (left - 30_000, top + 50_020), (left - 10, top + 10)
+    layout = layout_of([*scenes_at(grid, often, 2), *scenes_at(grid, once, 1, first=2)], grid)
+    assert layout.side_px == WIDE_PX
+    assert (layout.row_px + 5_002) % WIDE_PX == (layout.col_px + 3_000) % WIDE_PX == 0
+
+
+def test_without_a_stated_corner_blocks_begin_with_the_grid(grid: RasterGrid) -> None:
+    layout = layout_of(scenes_at(grid, None, 2), grid)
+    assert (layout.side_px, layout.row_px, layout.col_px) == (WIDE_PX, 0, 0)
+
+
+def test_files_of_another_zone_do_not_tell_the_lines(grid: RasterGrid) -> None:
+    other = [replace(scene, crs="EPSG:32722") for scene in scenes_at(grid, (300_010.0, 7_000_010.0), 3)]
+    assert layout_of(other, grid).col_px == 0
+
+
+def test_very_many_looks_are_read_in_smaller_blocks_so_that_memory_stays_bounded(grid: RasterGrid) -> None:
+    corner = grid.transform @ (-100, -200)
+    assert layout_of(scenes_at(grid, corner, 57), grid).side_px == WIDE_PX
+    layout = layout_of(scenes_at(grid, corner, 58), grid)
+    assert (layout.side_px, layout.row_px, layout.col_px) == (1_024, 824, 924)
 
 
 # Catalogues

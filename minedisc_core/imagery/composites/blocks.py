@@ -8,6 +8,7 @@ import shutil
 import struct
 import zipfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,30 @@ _DAMAGE = (
     struct.error, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
 """What numpy and zipfile raise over bytes that are no archive of arrays, or no longer."""
+
+
+def cut(block: Block, window: PixelWindow, piece: PixelWindow, *, with_problems: bool) -> Block:
+    """The part of a window's block that a piece of the window holds; problems are told once."""
+    inside = _inside(window, piece)
+    return Block(block.values[inside], block.looks[inside], block.problems if with_problems else ())
+
+
+def joined(window: PixelWindow, parts: Mapping[PixelWindow, Block]) -> Block:
+    """The block of a window from parts that lie in it; the rest is no data."""
+    if list(parts) == [window]:
+        return parts[window]
+    bands = next(iter(parts.values())).values.shape[2]
+    values = np.zeros((window.height, window.width, bands), np.uint16)
+    looks = np.zeros((window.height, window.width), np.uint16)
+    for piece, part in parts.items():
+        inside = _inside(window, piece)
+        values[inside], looks[inside] = part.values, part.looks
+    return Block(values, looks, tuple(problem for part in parts.values() for problem in part.problems))
+
+
+def _inside(window: PixelWindow, piece: PixelWindow) -> tuple[slice, slice]:
+    row, col = piece.row - window.row, piece.col - window.col
+    return slice(row, row + piece.height), slice(col, col + piece.width)
 
 
 class BlockFiles:

@@ -14,7 +14,18 @@ from minedisc_core.domain import ProductLevel
 from minedisc_core.grid import PixelWindow, RasterGrid
 
 BLOCK_PX = 1_024
-"""Side of a block, the unit of work and of resuming (Earth Engine answers 48 MB at most: 1,448 px of 12 x uint16)."""
+"""Side of a block file, the unit of resuming (Earth Engine answers 48 MB at most: 1,448 px of 12 x uint16)."""
+
+
+@dataclass(frozen=True)
+class BlockLayout:
+    """How a grid is cut into the blocks that a source is asked for."""
+
+    side_px: int = BLOCK_PX
+    row_px: int = 0
+    """A row of the grid at which a block begins; the others are whole sides away. The first block may be smaller."""
+    col_px: int = 0
+    """The same for columns."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +79,13 @@ class CompositeSource(Protocol):
 
         Raises:
             ImageryError: the catalogue cannot be reached, or holds nothing for the request.
+        """
+
+    def layout(self, grid: RasterGrid) -> BlockLayout:
+        """The blocks that the source reads at the least cost; the same for the same scenes.
+
+        Raises:
+            ImageryError: as `survey`.
         """
 
     def read_block(self, grid: RasterGrid, window: PixelWindow, is_cancelled: Callable[[], bool]) -> Block:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import cache
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import shapely
@@ -14,7 +14,7 @@ from shapely.geometry.base import BaseGeometry
 
 from minedisc_core.errors import UsageError
 from minedisc_core.grid import CONTEXT_PX, PixelWindow, RasterGrid
-from minedisc_core.imagery.composites.source import BLOCK_PX
+from minedisc_core.imagery.composites.source import BLOCK_PX, BlockLayout
 
 PIXEL_M = 10.0
 _LINE_M = 20.0
@@ -87,21 +87,35 @@ def target_grid(area: BaseGeometry, crs: str = "") -> RasterGrid:
     return RasterGrid(height, width, Affine(PIXEL_M, 0, x0, 0, -PIXEL_M, y0), chosen)
 
 
-def wanted_blocks(grid: RasterGrid, area: BaseGeometry) -> list[PixelWindow]:
+USUAL = BlockLayout()
+
+
+def wanted_blocks(grid: RasterGrid, area: BaseGeometry, layout: BlockLayout = USUAL) -> list[PixelWindow]:
     """The blocks of a grid that meet the area and its margin, row by row."""
     # A cell's window is a square: it reaches farther along its diagonal than along its sides.
     near = _projected(area, grid.crs).buffer(MARGIN_PX * PIXEL_M * math.sqrt(2), quad_segs=16)
     shapely.prepare(near)
-    return [window for window in all_blocks(grid) if near.intersects(_outline(grid, window))]
+    return [window for window in all_blocks(grid, layout) if near.intersects(_outline(grid, window))]
 
 
-def all_blocks(grid: RasterGrid) -> list[PixelWindow]:
-    """Every block of a grid: at most 1,024 px a side, starts on multiples of it."""
-    starts = product(range(0, grid.height_px, BLOCK_PX), range(0, grid.width_px, BLOCK_PX))
-    return [
-        PixelWindow(row, col, min(BLOCK_PX, grid.height_px - row), min(BLOCK_PX, grid.width_px - col))
-        for row, col in starts
-    ]
+def all_blocks(grid: RasterGrid, layout: BlockLayout = USUAL) -> list[PixelWindow]:
+    """Every block of a grid, row by row; usually 1,024 px a side, starting on multiples of it."""
+    rows = _stretches(0, grid.height_px, layout.row_px, layout.side_px)
+    cols = _stretches(0, grid.width_px, layout.col_px, layout.side_px)
+    return [PixelWindow(row, col, height, width) for (row, height), (col, width) in product(rows, cols)]
+
+
+def pieces(window: PixelWindow) -> list[PixelWindow]:
+    """A window cut at the multiples of 1,024 px: each piece lies in one of the usual blocks."""
+    rows = _stretches(window.row, window.row + window.height, 0, BLOCK_PX)
+    cols = _stretches(window.col, window.col + window.width, 0, BLOCK_PX)
+    return [PixelWindow(row, col, height, width) for (row, height), (col, width) in product(rows, cols)]
+
+
+def _stretches(begin: int, end: int, line: int, side: int) -> list[tuple[int, int]]:
+    """Start and length of the stretches from `begin` to `end` that are cut at `line` and every `side` from it."""
+    cuts = [begin, *range(begin + ((line - begin) % side or side), end, side), end]
+    return [(start, stop - start) for start, stop in pairwise(cuts)]
 
 
 def area_in_pixels(grid: RasterGrid, area: BaseGeometry) -> BaseGeometry:

@@ -19,7 +19,7 @@ from minedisc_core.domain import ProductLevel
 from minedisc_core.errors import ImageryError
 from minedisc_core.grid import PixelWindow, RasterGrid
 from minedisc_core.imagery.composites.request import CompositeRequest
-from minedisc_core.imagery.composites.source import BLOCK_PX, Block, SceneFacts, Survey
+from minedisc_core.imagery.composites.source import BLOCK_PX, Block, BlockLayout, SceneFacts, Survey
 from minedisc_core.imagery.earth_engine.asking import Asker, Patience, TooMuch, held
 from minedisc_core.imagery.earth_engine.products import COLLECTIONS, bands_of, check_request, mask_in_words
 from minedisc_core.imagery.earth_engine.recipes import LOOKS, composite, scene_facts
@@ -70,6 +70,10 @@ class EarthEngineSource:
         """
         with self._lock:
             return self._survey
+
+    def layout(self, grid: RasterGrid) -> BlockLayout:  # noqa: ARG002 - of every source
+        """Blocks of 1,024 px: what one answer may hold."""
+        return BlockLayout()
 
     def read_block(self, grid: RasterGrid, window: PixelWindow, is_cancelled: Callable[[], bool]) -> Block:
         """The composite of a window of the grid; cut in four where Earth Engine finds it too much.

@@ -36,6 +36,8 @@ class Scene:
     """Day by the sun's time at the scene's middle: files of one pass share it."""
     place: str
     """Grid code (MGRS tile); empty if the item does not say."""
+    corner: tuple[float, float] | None
+    """Upper left corner of the files, x and y in `crs`: their tiles are counted from it. None if it is not stated."""
     moment: str
     """Time of acquisition to the second, and the platform: the same in every processing of it."""
 
@@ -76,6 +78,7 @@ def scene_of(item: Item, assets: Mapping[str, str]) -> Scene | Unusable:
         _crs(item.properties),
         (taken + timedelta(hours=footprint.centroid.x / 15)).date(),
         _place(item.properties),
+        _corner(item, assets),
         f"{taken:%Y-%m-%dT%H:%M:%S} {item.properties.get('platform', '')}",
     )
 
@@ -132,6 +135,15 @@ def _crs(properties: Mapping[str, object]) -> str:
         return code
     number = properties.get("proj:epsg")
     return f"EPSG:{number}" if isinstance(number, int) else ""
+
+
+def _corner(item: Item, assets: Mapping[str, str]) -> tuple[float, float] | None:
+    held = [item.assets[key].extra_fields for key in assets.values() if key in item.assets]
+    for fields in (*held, item.properties):
+        transform = fields.get("proj:transform")
+        if isinstance(transform, list) and len(transform) >= 6 and all(isinstance(n, int | float) for n in transform):
+            return float(transform[2]), float(transform[5])
+    return None
 
 
 def _place(properties: Mapping[str, object]) -> str:

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import groupby
 
 import numpy as np
 import rasterio
-from affine import Affine
 from numpy.typing import NDArray
 
 from minedisc_core.domain import ProductLevel
 from minedisc_core.errors import ImageryError
 from minedisc_core.grid import PixelWindow, RasterGrid
 from minedisc_core.imagery.composites.request import CompositeRequest
-from minedisc_core.imagery.composites.source import Block, Survey
+from minedisc_core.imagery.composites.source import Block, BlockLayout, Survey
 from minedisc_core.imagery.stac.catalogues import MASK, bands_of, catalogue_of
 from minedisc_core.imagery.stac.faults import Faults
+from minedisc_core.imagery.stac.layout import layout_of, part_of
 from minedisc_core.imagery.stac.median import masked_median, remove_offset
 from minedisc_core.imagery.stac.readers import Readers
 from minedisc_core.imagery.stac.reading import Numbers, gdal_options, read_asset
@@ -66,8 +67,8 @@ class StacSource:
         UsageError: the request does not fit a STAC catalogue.
     """
 
-    most_in_flight = 2
-    """One block waits for files while the other's median is computed; more would only cost memory."""
+    most_in_flight = 1
+    """A block reads several files at once, and the next band while the median of the last one is computed."""
 
     def __init__(
         self,
@@ -106,6 +107,10 @@ class StacSource:
             },
         )
 
+    def layout(self, grid: RasterGrid) -> BlockLayout:
+        """Blocks on the lines of the files' own tiles: a tile that two blocks touch would travel twice."""
+        return layout_of(self._known().scenes, grid)
+
     def read_block(self, grid: RasterGrid, window: PixelWindow, is_cancelled: Callable[[], bool]) -> Block:
         """The composite of a window of the grid.
 
@@ -113,15 +118,15 @@ class StacSource:
             ImageryError: no scene could be read though there are some; a scan would take it for no data.
             Cancelled: `is_cancelled` said so.
         """
-        work = _Work(_part(grid, window), is_cancelled)
+        work = _Work(part_of(grid, window), is_cancelled)
         scenes = [scene for scene in self._known().scenes if scene.footprint.intersects(work.target.footprint)]
         looks, read = self._looks(work, scenes)
         if scenes and not read:
             raise ImageryError(f"No scene could be read: {'; '.join(work.problems[:3])}", "", "try again later")
         values = np.zeros((window.height, window.width, len(self.bands)), np.uint16)
         counts = np.full((window.height, window.width), np.iinfo(np.uint16).max if looks else 0, np.uint16)
-        for number, band in enumerate(self.bands if looks else ()):
-            values[..., number], seen = masked_median(self._stack(work, looks, band))
+        for number, (median, seen) in enumerate(self._medians(work, looks)):
+            values[..., number] = median
             np.minimum(counts, seen, out=counts)
         if looks and work.problems and not counts.any():
             raise ImageryError(f"No band could be read: {'; '.join(work.problems[:3])}", "", "try again later")
@@ -154,6 +159,19 @@ class StacSource:
             looks += found
             layer += bool(found)
         return looks, len(scenes) - sum(problem.endswith(_NO_MASK) for problem in work.problems)
+
+    def _medians(self, work: _Work, looks: Sequence[_Look]) -> Iterator[tuple[NDArray[np.uint16], NDArray[np.uint16]]]:
+        """Median and count of each band; while one is computed the files of the next are read."""
+        with ThreadPoolExecutor(1) as pool:
+            computing: Future[tuple[NDArray[np.uint16], NDArray[np.uint16]]] | None = None
+            for band in self.bands if looks else ():
+                stack = self._stack(work, looks, band)
+                if computing:
+                    yield computing.result()
+                computing = pool.submit(masked_median, stack)
+                del stack
+            if computing:
+                yield computing.result()
 
     def _stack(self, work: _Work, looks: Sequence[_Look], band: str) -> NDArray[np.uint16]:
         """The band's DN without offset, (days, height, width), 0 where masked."""
@@ -194,11 +212,6 @@ _NO_MASK = "; the scene was not used here"
 def _problem(scene: Scene, name: str, reason: str) -> str:
     end = _NO_MASK if name == MASK else ""
     return f"{scene.facts.scene_id}, {name}: {reason}{end}"
-
-
-def _part(grid: RasterGrid, window: PixelWindow) -> RasterGrid:
-    transform = grid.transform @ Affine.translation(window.col, window.row)
-    return RasterGrid(window.height, window.width, transform, grid.crs)
 
 
 def _rank(scene: Scene, target: RasterGrid) -> tuple[object, ...]:
