@@ -8,6 +8,8 @@ The paper's layouts go by their columns' places, whatever these are called (load
 from __future__ import annotations
 
 import csv
+import hashlib
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +20,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from minedisc_core.domain import Snapshot
-from minedisc_core.errors import RegisterError, UsageError
+from minedisc_core.errors import RegisterError, RunError, UsageError
 from minedisc_core.registers.coordinates import parse_degrees
 from minedisc_core.registers.csv_rows import LATITUDE, LONGITUDE, SEPARATORS, read_csv_rows, text_lines
 from minedisc_core.registers.dams import NAME
@@ -27,6 +29,7 @@ from minedisc_core.registers.snapshots import content_hash, list_snapshots, read
 from minedisc_core.registers.tables import RawRows, RowProblem
 from minedisc_core.registers.text import column_texts, find_column, fold, is_personal
 from minedisc_core.registers.vectors import FORMATS, VectorLayer, open_layers, read_vector_rows
+from minedisc_core.runs import write_atomically
 from minedisc_core.settings import Settings
 
 _CSV_SUFFIXES = (".csv", ".txt", ".tsv")
@@ -261,3 +264,29 @@ def read_places(path: Path, settings: Settings) -> list[BaseGeometry]:
 def _is_on_earth(shape: BaseGeometry) -> bool:
     west, south, east, north = shape.bounds
     return bool(west >= -180 and east <= 180 and south >= -90 and north <= 90)
+
+
+def keep_points(settings: Settings, name: str, content: bytes) -> Path:
+    """Keep a register of points that was handed in under HOME/points; the same content is kept once.
+
+    Raises:
+        RegisterError: it cannot be read as points, or cannot be written.
+    """
+    folder = settings.home / "points" / hashlib.sha256(content).hexdigest()[:16]
+    path = folder / Path(name).name
+    with tempfile.TemporaryDirectory() as scratch:
+        tried = Path(scratch) / path.name
+        tried.write_bytes(content)
+        read_points(tried, settings)
+    for known in folder.glob("*"):
+        return known
+    try:
+        write_atomically(path, content)
+    except RunError as error:
+        raise RegisterError(error.found, remedy=error.remedy) from error
+    return path
+
+
+def kept_points(settings: Settings) -> list[Path]:
+    """Registers of points that were handed in, by name."""
+    return sorted((settings.home / "points").glob("*/[!.]*"), key=lambda path: path.name.casefold())
