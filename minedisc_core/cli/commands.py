@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from minedisc_core import __version__
-from minedisc_core.cli import benchmarks, demo, imagery, mosaics, registers, review, scanning
+from minedisc_core.cli import benchmarks, demo, imagery, mosaics, registers, review, samples, scanning
 
 app = typer.Typer(
     name="minedisc",
@@ -41,5 +41,6 @@ app.command("summary")(review.summary)
 app.command("export")(review.export)
 app.add_typer(registers.app, name="registers")
 app.add_typer(imagery.models, name="models")
+app.add_typer(samples.app, name="samples")
 app.command("mosaic")(mosaics.mosaic)
 app.command("bench")(benchmarks.bench)
