@@ -77,9 +77,8 @@ def train_to_end(request: TrainRequest, out: Path, *, resume: bool, home: Path |
     from minedisc_core.cli.scanning import stopping_on_signals
     from minedisc_core.jobs.training import run_training
 
-    with tempfile.TemporaryDirectory() as scratch, library_notes_into(Path(scratch) / "notes"):
-        with stopping_on_signals(out):
-            return run_training(request, out, resume=resume, on_progress=_Teller(), settings=settings_of(home))
+    with tempfile.TemporaryDirectory() as folder, library_notes_into(Path(folder) / "notes"), stopping_on_signals(out):
+        return run_training(request, out, resume=resume, on_progress=_Teller(), settings=settings_of(home))
 
 
 class _Teller:
