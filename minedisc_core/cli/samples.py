@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from minedisc_core.cli.options import AsJson
-from minedisc_core.cli.output import SECONDS_BETWEEN_LINES, print_json, say
+from minedisc_core.cli.imagery import DnOffset, Level, LevelWord, split_names
+from minedisc_core.cli.options import AsJson, Home, run_verb_on_existing, settings_of
+from minedisc_core.cli.output import SECONDS_BETWEEN_LINES, clean, print_json, say
 from minedisc_core.cli.scanning import spread
 from minedisc_core.errors import UsageError
 
 if TYPE_CHECKING:
+    from minedisc_core.imagery.geotiff import Mosaic
     from minedisc_core.learning.datasets import Dataset
+    from minedisc_core.learning.register_samples import People
+    from minedisc_core.learning.windows import LeftOut
+    from minedisc_core.settings import Settings
 
-LevelName = Literal["L1C", "L2A"]
+LEFT_OUT_SHOWN = 20
 
 
 class Samples(typer.core.TyperGroup):
@@ -37,27 +44,142 @@ app = typer.Typer(
 @app.callback()
 def samples(
     ctx: typer.Context,
+    points: Annotated[
+        Path | None, typer.Option(help="Register: CSV, shapefile (also zipped), GeoPackage or GeoJSON.")
+    ] = None,
+    mosaic: Annotated[list[Path] | None, typer.Option(help="GeoTIFF or VRT; several may follow.")] = None,
+    size: Annotated[
+        int | None, typer.Option(help="Side of the windows: 255, 201 (discovery) or 21 px (impact).")
+    ] = None,
+    label_column: Annotated[
+        str | None, typer.Option(help="Column of classes or ores (discovery without it: all are mines).")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the dataset version to write; must be new.")] = None,
-    size: Annotated[int | None, typer.Option(help="Side of the windows: 255, 201 or 21 px.")] = None,
+    backgrounds: Annotated[
+        int | None, typer.Option(min=0, help="Backgrounds to draw (default: as many as mines; with 21 px: none).")
+    ] = None,
+    look_alike_share: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of them from land cover and rejected verdicts.")
+    ] = 0.5,
+    apart_m: Annotated[float, typer.Option(min=0, help="No background is nearer to a known mine (metres).")] = 2000,
+    known: Annotated[
+        list[Path] | None, typer.Option(help="Further register of mines to keep away from; may be repeated.")
+    ] = None,
+    land_cover: Annotated[Path | None, typer.Option(help="Raster of classes to draw look-alikes from.")] = None,
+    land_cover_classes: Annotated[str | None, typer.Option(help="Its classes that look like mines: 50,60,80.")] = None,
+    rejected: Annotated[
+        bool, typer.Option("--rejected", help="Draw look-alikes from the rejected candidates of the home.")
+    ] = False,
+    corrections: Annotated[
+        bool, typer.Option("--corrections", help="Use the corrections of the points that the home holds.")
+    ] = False,
+    validation_fraction: Annotated[
+        float, typer.Option(min=0, max=0.9, help="Share of the places that is for validation.")
+    ] = 0.0,
+    model: Annotated[str | None, typer.Option(help="Cut the bands of this model, of its product level.")] = None,
     demo: Annotated[
         Literal["discovery", "impact"] | None, typer.Option(help="Cut from generated scenes: which net they are for.")
     ] = None,
     count: Annotated[int | None, typer.Option(min=2, help="Demo: number of samples (default: the paper's).")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Other draws, other generated scenes.")] = 0,
-    level: Annotated[LevelName | None, typer.Option(help="Product level, where the files do not say it.")] = None,
+    level: Level = None,
+    dn_offset: DnOffset = None,
+    file_bands: Annotated[str | None, typer.Option(help="Bands of the files in order, if they name none.")] = None,
+    home: Home = None,
     as_json: AsJson = False,
 ) -> None:
-    """Cut samples at the points of a register and write them as an immutable dataset version."""
+    """Cut samples at the points of a register and write them as an immutable dataset version.
+
+    Backgrounds are drawn to them. What gives no sample is listed with the reason, here and in the manifest.
+    """
     if ctx.invoked_subcommand:
         return
     if out is None:
         raise UsageError("--out is missing", "a new folder for the dataset version")
     if demo:
         tell(from_demo(out, demo, count, seed, level or "L1C", size), as_json)
+        return
+    if points is None or not mosaic or size is None:
+        raise UsageError("--points, --mosaic and --size go together", "all three, or --demo discovery|impact")
+    from_register(ctx.params, out, settings_of(home), as_json)
+
+
+def from_register(asked: Mapping[str, Any], out: Path, settings: Settings, as_json: bool) -> None:
+    """Cut a dataset at the points of a register."""
+    from minedisc_core.learning.register_samples import SampleRequest, make_register_dataset
+
+    same = ("points", "label_column", "backgrounds", "look_alike_share", "apart_m", "land_cover", "seed")
+    request = SampleRequest(
+        **{name: asked[name] for name in same},
+        window_px=asked["size"],
+        known=tuple(asked["known"] or ()),
+        land_cover_classes=_classes(asked["land_cover_classes"]),
+        validation_fraction=asked["validation_fraction"],
+    )
+    people = _people(asked, settings)
+    with ExitStack() as stack:
+        mosaics = [stack.enter_context(_opened(path, asked)) for path in asked["mosaic"]]
+        bands = _model_bands(asked["model"], request.window_px, mosaics, settings)
+        made, left_out = make_register_dataset(
+            request, out, mosaics, settings, bands=bands, people=people, on_progress=telling()
+        )
+    tell(made, as_json, left_out)
+
+
+def _classes(text: str | None) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in (text or "").split(",") if part.strip())
+    except ValueError as error:
+        raise UsageError(f"--land-cover-classes is {text!r}", "whole numbers with commas between: 50,60,80") from error
+
+
+def _opened(path: Path, asked: Mapping[str, Any]) -> Mosaic:
+    from minedisc_core.domain import ProductLevel
+    from minedisc_core.imagery.geotiff import open_mosaic
+
+    level = ProductLevel(asked["level"]) if asked["level"] else None
+    return open_mosaic([path], level=level, bands=split_names(asked["file_bands"]), dn_offset=asked["dn_offset"])
+
+
+def _model_bands(
+    name: str | None, window_px: int, mosaics: Sequence[Mosaic], settings: Settings
+) -> tuple[str, ...] | None:
+    """The bands of a model, if one is named; each mosaic must fit it."""
+    if name is None:
+        return None
+    from minedisc_core.detection.models import load_model
+    from minedisc_core.grid import PATCH_PX
+    from minedisc_core.imagery.geotiff import check_bands
+
+    model = load_model(name, settings)
+    card = model.impact if window_px == PATCH_PX else model.discovery
+    if card is None:
+        raise UsageError(f"the model {name} has no impact net", "a model with one", "choose another --model")
+    for mosaic in mosaics:
+        check_bands(mosaic, card.bands, card.level)
+    return card.bands
+
+
+def _people(asked: Mapping[str, Any], settings: Settings) -> People:
+    """Rejected and confirmed candidates and corrected points of the home, as far as they were asked for."""
+    from minedisc_core.learning.register_samples import People
+    from minedisc_core.learning.windows import SamplePoint
+
+    if not asked["rejected"]:
+        return People()
+    found = run_verb_on_existing(settings, "candidates", statuses=["rejected", "confirmed"])
+    return People(
+        rejected=[
+            SamplePoint(each["lon"], each["lat"], "background", each["reason"] or "other", each["run_id"])
+            for each in found
+            if each["status"] == "rejected"
+        ],
+        confirmed=[(each["lon"], each["lat"]) for each in found if each["status"] == "confirmed"],
+    )
 
 
 def from_demo(
-    out: Path, kind: Literal["discovery", "impact"], count: int | None, seed: int, level: LevelName, size: int | None
+    out: Path, kind: Literal["discovery", "impact"], count: int | None, seed: int, level: LevelWord, size: int | None
 ) -> Dataset:
     """Cut a dataset from generated scenes."""
     from minedisc_core.domain import ProductLevel
@@ -97,11 +219,11 @@ def facts_of(dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def tell(dataset: Dataset, as_json: bool) -> None:
-    """Print what was made."""
+def tell(dataset: Dataset, as_json: bool, left_out: Sequence[LeftOut] = ()) -> None:
+    """Print what was made, and what was left out."""
     facts = facts_of(dataset)
     if as_json:
-        print_json(facts)
+        print_json(facts | {"left_out": [asdict(each) for each in left_out]})
         return
     print(f"dataset {facts['folder']}: {facts['samples']:,} samples of {facts['window_px']} px, {facts['level']}")
     for name in ("by_label", "by_reason", "by_split"):
@@ -111,3 +233,8 @@ def tell(dataset: Dataset, as_json: bool) -> None:
             )
     print(f"places: {facts['places']:,}")
     print(f"hash: {facts['hash']}")
+    for each in left_out[:LEFT_OUT_SHOWN]:
+        where = f"line {each.line} of {each.source}" if each.line else each.source
+        print(f"  {clean(where)} left out: {clean(each.reason)}")
+    if len(left_out) > LEFT_OUT_SHOWN:
+        print(f"  ... and {len(left_out) - LEFT_OUT_SHOWN} more: {dataset.folder / 'manifest.json'} lists all")

@@ -78,6 +78,7 @@ class _Order:
     scene_seed: int
     level: ProductLevel
     window_px: int
+    side_px: int
 
 
 def write_demo_dataset(
@@ -112,7 +113,7 @@ def write_demo_dataset(
     quota = _quota(kind, wanted)
     _check(kind, side, seed, quota)
     first = FIRST_SEED + SEEDS_EACH * seed
-    orders = [_Order(kind, number, level, side) for number in range(first, first + SEEDS_EACH)]
+    orders = [_Order(kind, number, level, side, SIDE_PX) for number in range(first, first + SEEDS_EACH)]
     samples = _filled(_made(orders, processes), quota, wanted, on_progress)
     more = {"made_of": "generated scenes", "seed": seed, "kind": kind,
             "note": "It proves that the code works; it says nothing about real imagery."}  # fmt: skip
@@ -170,7 +171,7 @@ def _filled(
 
 def scene_samples(order: _Order) -> list[_Sample]:
     """All samples of one scene: mines and about as many backgrounds, or patches of the three classes."""
-    scene = generate_scene(SIDE_PX, order.scene_seed, crowding=CROWDING)
+    scene = generate_scene(order.side_px, order.scene_seed, crowding=CROWDING)
     dn = scene.l1c if order.level is ProductLevel.L1C else scene.l2a
     name = f"demo scene {order.scene_seed}"
     imagery = DemoImagery(scene.grid, _BANDS[order.level], order.level, name, dn)
