@@ -111,5 +111,5 @@ def tell(report: dict[str, Any], out: Path, as_json: bool) -> None:
     print_table(head, rows)
     if "threshold" in report:
         print(f"threshold {report['threshold']:.2f}, ECE {report['reliability']['ece']:.3f}")
-        rows = [(name, *row.values()) for name, row in report["false_alarms_by_reason"].items()]
-        print_table(("background", "samples", "false alarms", "rate"), rows)
+        reasons = [(name, *row.values()) for name, row in report["false_alarms_by_reason"].items()]
+        print_table(("background", "samples", "false alarms", "rate"), reasons)
