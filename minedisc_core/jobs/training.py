@@ -170,8 +170,7 @@ class _Training:
         if (folder / FOLD_RESULT).is_file():
             self.log.unit_done(number)
             return read_json(folder / FOLD_RESULT)
-        fit = self._fit(split, number)
-        self._take_up(fit, folder / STATE)
+        fit = self._taken_up(split, number, folder / STATE)
         self.log.unit(number, fit.state.epoch)
         fit.run(epochs, lambda state: self._after_epoch(fit, state, folder), self._is_cancelled)
         seconds = sum(epoch["seconds"] for epoch in fit.state.history)
@@ -220,14 +219,17 @@ class _Training:
             self.buffer = np.empty_like(windows)
         return ready_windows(windows, mean, std, self.buffer)
 
-    def _take_up(self, fit: Fit, state: Path) -> None:
-        """Go on from a kept state; a broken one is left aside, and the fold begins anew."""
+    def _taken_up(self, split: Split, number: int, state: Path) -> Fit:
+        """The fold's training, as far as it was kept; a broken state is left aside, and the fold begins anew."""
+        fit = self._fit(split, number)
         if not state.is_file():
-            return
+            return fit
         try:
             fit.unpack(state.read_bytes())
         except UsageError as error:
             self.log.phase(f"the fold begins anew: {error.found}")
+            return self._fit(split, number)
+        return fit
 
     def _after_epoch(self, fit: Fit, state: FitState, folder: Path) -> None:
         if time.monotonic() - self.kept_at >= CHECKPOINT_S:

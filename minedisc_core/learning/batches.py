@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,7 +32,7 @@ class Batches:
     waited_s: float = 0.0
     """Seconds that the net has waited for batches."""
 
-    def epoch(self, order: NDArray[np.intp], number: int) -> Iterator[Batch]:
+    def epoch(self, order: NDArray[np.intp], number: int) -> Generator[Batch]:
         """The windows of `order`, each in a symmetry that depends on the seed and the number of the epoch."""
         turns = np.random.default_rng([self.seed, number, 8]).integers(8 if self.symmetries else 1, size=len(order))
         waiting: queue.Queue[Batch | BaseException | None] = queue.Queue(_AHEAD)

@@ -11,6 +11,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -133,13 +134,14 @@ class Fit:
     def _learn(self, order: NDArray[np.intp], number: int, should_stop: Callable[[], bool]) -> dict[str, float]:
         losses, right, seen = [], 0, 0
         first = (number - 1) * (-(-len(order) // self.plan.recipe.batch))
-        for step, (pixels, targets) in enumerate(self.batches.epoch(order, number), first):
-            if should_stop():
-                raise Cancelled("the training was cancelled", remedy="resume it")
-            loss, hits, is_sound = self.graph.step(pixels, targets, step)
-            if self.guard.heed(bool(is_sound)):
-                losses.append(float(loss))
-                right, seen = right + int(hits), seen + len(targets)
+        with closing(self.batches.epoch(order, number)) as batches:
+            for step, (pixels, targets) in enumerate(batches, first):
+                if should_stop():
+                    raise Cancelled("the training was cancelled", remedy="resume it")
+                loss, hits, is_sound = self.graph.step(pixels, targets, step)
+                if self.guard.heed(bool(is_sound)):
+                    losses.append(float(loss))
+                    right, seen = right + int(hits), seen + len(targets)
         return {"loss": float(np.mean(losses)) if losses else math.nan, "accuracy": right / max(seen, 1)}
 
     def _validate(self) -> dict[str, float]:
@@ -186,14 +188,15 @@ class Fit:
         moments = {f"adam/{n}": np.asarray(v.value) for n, v in enumerate(self.graph.optimizer.variables)}
         best = {f"best/{name}": values for name, values in state.best.items()}
         tensors = {f"net/{name}": values for name, values in self.tensors().items()}
-        packed = {name: np.ascontiguousarray(values) for name, values in {**moments, **best, **tensors}.items()}
+        everything = {**moments, **best, **tensors}
+        packed = {name: np.ascontiguousarray(values).reshape(values.shape) for name, values in everything.items()}
         return bytes(save(packed, metadata={"state": json.dumps(words)}))
 
     def unpack(self, content: bytes) -> None:
         """Go on from a state that `pack` gave.
 
         Raises:
-            UsageError: it is none, or it belongs to another training.
+            UsageError: it is none, or it belongs to another training; this one can then not be used any more.
         """
         from safetensors import SafetensorError
         from safetensors.numpy import load
