@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
@@ -13,31 +14,53 @@ from minedisc_core.cli.options import AsJson
 from minedisc_core.cli.output import print_json, print_table, say
 from minedisc_core.errors import UsageError
 
-BenchWord = Literal["demo", "scan", "store", "export", "tailings", "review", "mosaic"]
+BenchWord = Literal["demo", "scan", "store", "export", "tailings", "review", "mosaic", "paper", "train"]
 
 
 def bench(
     name: Annotated[
-        BenchWord, typer.Argument(metavar="demo|scan|store|export|tailings|review|mosaic", show_default=False)
+        BenchWord,
+        typer.Argument(metavar="demo|scan|store|export|tailings|review|mosaic|paper|train", show_default=False),
     ],
     size: Annotated[
         int | None,
         typer.Option("--size", "--candidates", min=1, help="Other than the stated size (px, rows, or candidates)."),
     ] = None,
     presses: Annotated[int | None, typer.Option(min=1, help="Key presses per size (review).")] = None,
+    net: Annotated[Literal["discovery", "impact", "both"] | None, typer.Option(help="Which net (paper).")] = None,
+    resamplings: Annotated[int | None, typer.Option(min=1, help="Trainings of each net (paper).")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of each training (paper, train).")] = None,
+    policy: Annotated[
+        Literal["auto", "float32", "mixed_bfloat16"] | None, typer.Option(help="Precision (paper).")
+    ] = None,
+    work: Annotated[Path | None, typer.Option(help="Folder that keeps what is done (paper, train).")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with what the work folder holds (paper).")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Measure, and compare each figure with its goal. Takes minutes."""
     measure: Callable[..., dict[str, Any]] = getattr(
         importlib.import_module(f"minedisc_core.bench.{name}"), f"bench_{name}"
     )
-    found = measure(**_size_argument(measure, size), **_presses_argument(measure, presses))
+    others: dict[str, Any] = {
+        "presses": presses,
+        "net": net,
+        "resamplings": resamplings,
+        "epochs": epochs,
+        "policy": policy,
+    }
+    others |= {"work": work, "resume": resume or None}
+    found = measure(**_size_argument(measure, size), **_arguments(measure, others), **_listener(measure))
     if as_json:
         print_json(found)
         return
     head = ("figure", "value", "unit", "goal", "holds", "compared with")
     names = ("name", "value", "unit", "goal", "holds", "baseline")
     print_table(head, [[figure[name] for name in names] for figure in found["figures"]])
+    if "beside" in found:
+        rows = [list(row.values()) for row in found["beside"]]
+        print_table([name.replace("_", " ") for name in found["beside"][0]], rows)
+    if "note" in found:
+        print(found["note"])
     machine = found["machine"]
     say(f"{machine['processor']}, {machine['cores']} cores, load {machine['load_average']}")
 
@@ -51,19 +74,25 @@ def _size_argument(measure: Callable[..., Any], size: int | None) -> dict[str, i
     if size is None:
         return {}
     for parameter in inspect.signature(measure).parameters.values():
-        if isinstance(parameter.default, int) and not isinstance(parameter.default, bool):
+        is_number = isinstance(parameter.default, int) and not isinstance(parameter.default, bool)
+        if is_number or parameter.name == "samples":
             return {parameter.name: size}
     raise UsageError("this benchmark has no size", remedy="leave --size out")
 
 
-def _presses_argument(measure: Callable[..., Any], presses: int | None) -> dict[str, int]:
-    """The number of key presses.
+def _arguments(measure: Callable[..., Any], given: dict[str, Any]) -> dict[str, Any]:
+    """The other options that were given.
 
     Raises:
-        UsageError: this benchmark presses no keys.
+        UsageError: this benchmark does not take one of them.
     """
-    if presses is None:
-        return {}
-    if "presses" in inspect.signature(measure).parameters:
-        return {"presses": presses}
-    raise UsageError("this benchmark presses no keys", remedy="leave --presses out")
+    chosen = {name: value for name, value in given.items() if value is not None}
+    foreign = [name for name in chosen if name not in inspect.signature(measure).parameters]
+    if foreign:
+        raise UsageError(f"this benchmark has no --{foreign[0]}", remedy="leave it out")
+    return chosen
+
+
+def _listener(measure: Callable[..., Any]) -> dict[str, Callable[[str], None]]:
+    """Long benchmarks tell how far they are, on stderr."""
+    return {"on_progress": say} if "on_progress" in inspect.signature(measure).parameters else {}

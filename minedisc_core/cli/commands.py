@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from minedisc_core import __version__
-from minedisc_core.cli import benchmarks, demo, imagery, mosaics, registers, review, samples, scanning
+from minedisc_core.cli import benchmarks, demo, imagery, mosaics, registers, review, samples, scanning, training
 
 app = typer.Typer(
     name="minedisc",
@@ -43,4 +43,5 @@ app.add_typer(registers.app, name="registers")
 app.add_typer(imagery.models, name="models")
 app.add_typer(samples.app, name="samples")
 app.command("mosaic")(mosaics.mosaic)
+app.command("train")(training.train)
 app.command("bench")(benchmarks.bench)

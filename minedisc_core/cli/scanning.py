@@ -151,7 +151,9 @@ def stopping_on_signals(run_dir: Path) -> Iterator[None]:
     def stop(_number: int, _frame: FrameType | None) -> None:
         run_dir.mkdir(parents=True, exist_ok=True)
         (run_dir / CANCEL).touch()
-        say(f"stopping: finished tiles are kept in {shlex.quote(str(run_dir))}; the same command with --resume goes on")
+        say(
+            f"stopping: what is finished is kept in {shlex.quote(str(run_dir))}; the same command with --resume goes on"
+        )
         ends.append(threading.Timer(CANCEL_SECONDS, end_now))
         ends[-1].daemon = True
         ends[-1].start()

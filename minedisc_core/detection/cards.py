@@ -66,6 +66,13 @@ class ModelCard:
     is_demonstration: bool = False
     """Trained on generated scenes: shows that the code works, not that the method does."""
     description: str = ""
+    pixel_m: float = 10.0
+    """Side of the pixels it was trained on."""
+    window_px: int | None = None
+    """Side of the windows it was trained on; None: whole scenes, or not told."""
+    licence: str = ""
+    intended_use: str = ""
+    limits: str = ""
     training: Mapping[str, Any] = field(default_factory=dict)
     """Places, windows, epochs, seed, seconds, date, figures on the validation places."""
     paper: Mapping[str, float] = field(default_factory=dict)
@@ -130,6 +137,11 @@ def _card(content: Mapping[str, Any], net: NetKind) -> ModelCard:
         ores={_text(k): tuple(_text(ore) for ore in _list(v)) for k, v in content.get("ores", {}).items()},
         is_demonstration=content.get("is_demonstration", False) is True,
         description=_text(content.get("description", "")),
+        pixel_m=_number(content.get("pixel_m", 10.0)),
+        window_px=None if content.get("window_px") is None else int(_number(content["window_px"])),
+        licence=_text(content.get("licence", "")),
+        intended_use=_text(content.get("intended_use", "")),
+        limits=_text(content.get("limits", "")),
         training=dict(content.get("training", {})),
         paper=dict(content.get("paper", {})),
     )

@@ -226,10 +226,15 @@ def save_model(
         (folder / "impact.json").unlink(missing_ok=True)
         weights_path(folder, "impact").unlink(missing_ok=True)
     for card, tensors in filter(None, (discovery, impact)):
-        _save_net(folder, card, tensors)
+        save_net(folder, card, tensors)
 
 
-def _save_net(folder: Path, card: ModelCard, tensors: Tensors) -> None:
+def save_net(folder: Path, card: ModelCard, tensors: Tensors) -> None:
+    """Write one net of a model folder; weights first, each file whole or not at all.
+
+    Raises:
+        ModelError: tensors and card do not belong together, or a number is not finite.
+    """
     from safetensors.numpy import save
 
     path = weights_path(folder, card.net)

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from math import prod
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -200,3 +201,21 @@ def _tensor(tensors: Tensors, name: str) -> NDArray[np.float32]:
     if name not in tensors:
         raise ModelError(f"there is no tensor {name!r}", "all tensors of the net", "use the whole weights file")
     return np.asarray(tensors[name], np.float32)
+
+
+def keras_bytes(net: NetKind, tensors: Tensors, scratch: Path) -> bytes:
+    """The net as a `.keras` file: takes z-scored float32 pixels, gives probabilities.
+
+    Args:
+        net: kind of net.
+        tensors: its weights.
+        scratch: folder to write in.
+
+    Raises:
+        ModelError: a tensor is missing or has another shape.
+    """
+    network = builder(net)(int(tensors["conv1/kernel"].shape[2]))
+    set_tensors(network, tensors)
+    path = scratch / f"{net}.keras"
+    network.save(path)
+    return path.read_bytes()

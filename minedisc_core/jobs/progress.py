@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,15 +51,43 @@ class ScanProgress:
         return self.state is not RunState.RUNNING
 
 
+class LineFile:
+    """A file of JSON lines that only grows."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        if path.exists() and not path.read_bytes().endswith(b"\n"):
+            self._append("")  # a killed process may leave half a line
+
+    def append(self, line: Mapping[str, Any]) -> dict[str, Any]:
+        """Add a line, stamped with the time (`at`); the line as it stands there.
+
+        Raises:
+            RunError: the disk is full.
+        """
+        stamped = {**line, "at": datetime.now(UTC).timestamp()}
+        self._append(json.dumps(stamped))
+        return stamped
+
+    def _append(self, text: str) -> None:
+        try:
+            handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+            try:
+                os.write(handle, f"{text}\n".encode())
+            finally:
+                os.close(handle)
+        except OSError as error:
+            raise RunError(
+                f"{self._path} could not be written: {error.strerror or error}", remedy="free disk space, then resume"
+            ) from error
+
+
 class ProgressLog:
     """Appends to `progress.jsonl` and tells a listener; used from one thread at a time."""
 
     def __init__(self, run_dir: Path, on_progress: Callable[[ScanProgress], None] | None = None) -> None:
-        self._run_dir, self._on_progress = run_dir, on_progress
-        self._tally = _Tally()
-        self._path = run_dir / PROGRESS
-        if self._path.exists() and not self._path.read_bytes().endswith(b"\n"):
-            self._append("")  # a killed process may leave half a line
+        self._on_progress, self._tally = on_progress, _Tally()
+        self._lines = LineFile(run_dir / PROGRESS)
 
     def start(self, tiles: int, km2: float, features: int, message: str = "scanning") -> None:
         """The tiles begin, or go on; `features` is what the sizes of all tiles add up to."""
@@ -75,23 +103,9 @@ class ProgressLog:
         self._write({"kind": "phase", "message": message})
 
     def _write(self, line: dict[str, Any]) -> None:
-        stamped = {**line, "at": datetime.now(UTC).timestamp()}
-        self._append(json.dumps(stamped))
-        self._tally.add(stamped)
+        self._tally.add(self._lines.append(line))
         if self._on_progress:
             self._on_progress(self._tally.progress(RunState.RUNNING))
-
-    def _append(self, text: str) -> None:
-        try:
-            handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-            try:
-                os.write(handle, f"{text}\n".encode())
-            finally:
-                os.close(handle)
-        except OSError as error:
-            raise RunError(
-                f"{self._path} could not be written: {error.strerror or error}", remedy="free disk space, then resume"
-            ) from error
 
 
 class _Tally:
@@ -147,17 +161,17 @@ def read_progress(run_dir: Path, finished: Callable[[Path], Ending | None] | Non
     if not (run_dir / REQUEST).is_file():
         raise RunError(f"{run_dir} holds no run", f"a folder with a {REQUEST}", "scan first")
     tally = _Tally()
-    for line in _lines(run_dir / PROGRESS):
+    for line in read_lines(run_dir / PROGRESS):
         tally.add(line)
     alive = is_alive(run_dir)
     if alive and (run_dir / CANCEL).exists():
         return tally.progress(RunState.RUNNING, "stopping")
     if alive:
         return tally.progress(RunState.RUNNING)
-    return tally.progress(*((finished or _finished_scan)(run_dir) or _stopped(run_dir)))
+    return tally.progress(*((finished or _finished_scan)(run_dir) or stopped(run_dir)))
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
+def read_lines(path: Path) -> Iterator[dict[str, Any]]:
     """The whole lines of a progress file; half a line of a killed process is passed over."""
     if not path.exists():
         return
@@ -187,7 +201,8 @@ def _finished_scan(run_dir: Path) -> Ending | None:
     return summary.state, f"incomplete: {told}; {failed}{why}", True
 
 
-def _stopped(run_dir: Path) -> Ending:
+def stopped(run_dir: Path) -> Ending:
+    """How a job that nobody works on, and that left no result, ended."""
     if (run_dir / CANCEL).exists():
         return RunState.CANCELLED, "cancelled: can be resumed", True
     if (run_dir / FAILED).exists():

@@ -1,4 +1,4 @@
-"""The process of a scan or a composite: `python -m minedisc_core.jobs.worker RUN_DIR [--resume]`.
+"""The process of a scan, a composite or a training: `python -m minedisc_core.jobs.worker RUN_DIR [--resume]`.
 
 The request lies in the run folder; everything it makes goes there too. A run that was begun goes on, with
 `--resume` or without it, for the folder says what is done.
@@ -18,8 +18,8 @@ from minedisc_core.runs import REQUEST, read_json, write_json
 
 _NICE = 5
 """The page must stay quick while a job runs."""
-COMPOSITE = "composite"
-"""The `kind` in the request of a composite; a scan's has none."""
+COMPOSITE, TRAINING = "composite", "training"
+"""The `kind` in the request of a composite and of a training; a scan's has none."""
 _log = logging.getLogger(__name__)
 
 
@@ -47,8 +47,14 @@ def main(arguments: list[str]) -> int:
 
 
 def _work_on(folder: Path) -> None:
-    """Neither kind of job loads what only the other needs: TensorFlow, or the clients of catalogues."""
-    if read_json(folder / REQUEST).get("kind") == COMPOSITE:
+    """No kind of job loads what only another needs: TensorFlow, or the clients of catalogues."""
+    kind = read_json(folder / REQUEST).get("kind")
+    if kind == TRAINING:
+        from minedisc_core.jobs.training import work_on_training
+
+        work_on_training(folder)
+        return
+    if kind == COMPOSITE:
         from minedisc_core.jobs.compositing import work_on_composite
 
         work_on_composite(folder)

@@ -178,7 +178,8 @@ def scene_samples(order: _Order) -> list[_Sample]:
     find = _impact_points if order.kind == "impact" else _discovery_points
     points = [replace(point, source=name, place=name) for point in find(imagery, scene.features, order)]
     np.random.default_rng([order.scene_seed, 3]).shuffle(points)
-    return list(cut_windows(points, [imagery], imagery.bands, order.window_px, []))
+    cut = cut_windows(points, [imagery], imagery.bands, order.window_px, [])
+    return list({entry.sample_id: (entry, pixels) for entry, pixels in cut}.values())  # a pixel may be drawn twice
 
 
 def _discovery_points(imagery: DemoImagery, features: Sequence[Feature], order: _Order) -> list[SamplePoint]:

@@ -13,7 +13,7 @@ _TRIES = 50
 
 
 def split_by_place(
-    labels: NDArray[np.integer], places: NDArray[Any], validation_fraction: float, seed: int
+    labels: NDArray[np.integer], places: NDArray[Any], validation_fraction: float, seed: int | list[int]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Indices for training and validation; all windows of a place are on one side.
 

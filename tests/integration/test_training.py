@@ -121,7 +121,7 @@ def test_a_step_whose_gradients_are_no_numbers_teaches_nothing_and_is_counted(gr
         steps.append(loss)
         return only_finite(loss, [tensor * gradient for tensor in gradients] if len(steps) % 2 else gradients)
 
-    monkeypatch.setattr("minedisc_core.learning.training.only_finite", broken_at_times)
+    monkeypatch.setattr("minedisc_core.learning.step.only_finite", broken_at_times)
     result = train_impact(*windows(21, 24, 3), bands=BANDS, level=L1C, options=QUICK)
     assert result.figures["steps_left_out"] == (len(steps) + 1) // 2 > 2
     assert all(np.isfinite(values).all() for values in result.tensors.values())
