@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,10 +12,11 @@ import shapely
 from shapely.geometry import shape
 
 from minedisc_core.bench.made_up import made_up_matches, made_up_sites, made_up_summary
-from minedisc_core.domain import Reason, Status
+from minedisc_core.domain import ProductLevel, Reason, Status
 from minedisc_core.errors import StoreError
 from minedisc_core.imagery.geotiff import open_mosaic
 from minedisc_core.learning import samples
+from minedisc_core.learning.datasets import open_dataset
 from minedisc_core.review import new_verdict
 from minedisc_core.settings import Settings
 from minedisc_core.store import Store
@@ -181,7 +183,7 @@ def test_a_dataset_version_holds_the_queue_with_a_hash_each(store: Store, settin
     manifest = samples.check_dataset(folder)
     assert folder == samples.datasets_folder(settings) / "v0001"
     assert (manifest["version"], manifest["window_px"], manifest["by_label"]) == ("v0001", 255, {"mine": 2})
-    assert {entry["candidate_id"] for entry in manifest["samples"]} == set(sorted(store.candidate_ids())[:2])
+    assert {entry["facts"]["candidate_id"] for entry in manifest["samples"]} == set(sorted(store.candidate_ids())[:2])
     assert {row.datasets for row in samples.queue(store)} == {("v0001",)}
 
 
@@ -197,7 +199,7 @@ def test_an_undone_verdict_stays_in_the_old_version_marked_and_the_next_leaves_i
     marked = [row for row in samples.queue(store, include_withdrawn=True) if row.withdrawn]
     assert [(row.candidate_id, row.datasets) for row in marked] == [(undone, ("v0001",))]
     second = samples.make_dataset(store, settings)
-    assert [entry["candidate_id"] for entry in samples.check_dataset(second)["samples"]] == [kept]
+    assert [entry["facts"]["candidate_id"] for entry in samples.check_dataset(second)["samples"]] == [kept]
     assert {path.name: path.read_bytes() for path in first.iterdir()} == before
     assert [(row.version, row.samples, row.withdrawn) for row in store.datasets()] == [("v0002", 1, 0), ("v0001", 2, 1)]
 
@@ -233,3 +235,32 @@ def test_a_changed_or_missing_file_of_a_version_is_noticed(store: Store, setting
     member.unlink()
     with pytest.raises(StoreError, match="not a whole dataset"):
         samples.check_dataset(folder)
+
+
+def test_the_same_queue_gives_a_version_with_the_same_hash_and_places(store: Store, settings: Settings) -> None:
+    confirm(store, 0)
+    confirm(store, 1)
+    samples.cut_pending(store, settings)
+    first, second = (open_dataset(samples.make_dataset(store, settings)) for _ in range(2))
+    assert (first.version, second.version) == ("v0001", "v0002")
+    assert first.hash == second.hash
+    assert (first.bands, first.window_px) == (BANDS, 255)
+    assert all(entry.place and entry.source == RUN for entry in first.samples)
+    store.undo("ana", "u1")
+    assert open_dataset(samples.make_dataset(store, settings)).hash != first.hash
+
+
+def test_samples_of_two_products_are_not_mixed_unless_one_is_chosen(store: Store, settings: Settings) -> None:
+    confirm(store, 0)
+    confirm(store, 1)
+    samples.cut_pending(store, settings)
+    row = samples.queue(store)[1]
+    path = samples.sample_path(settings, row.sample_id)
+    with np.load(path) as packed:
+        facts = {**json.loads(str(packed["facts"])), "level": "L2A"}
+        np.savez_compressed(path, pixels=packed["pixels"], facts=np.array(json.dumps(facts)))
+    store.note_pixels(row.sample_id, "cut", "", hashlib.sha256(path.read_bytes()).hexdigest())
+    with pytest.raises(StoreError, match=r"samples of L2A, unknown|samples of L1C, L2A"):
+        samples.make_dataset(store, settings)
+    made = open_dataset(samples.make_dataset(store, settings, ProductLevel.L2A))
+    assert [(made.level, entry.sample_id) for entry in made.samples] == [(ProductLevel.L2A, row.sample_id)]

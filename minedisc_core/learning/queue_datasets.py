@@ -1,0 +1,123 @@
+"""From the retraining queue to the next dataset version: HOME/datasets/<version>."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minedisc_core.domain import ProductLevel
+from minedisc_core.errors import StoreError
+from minedisc_core.grid import CONTEXT_PX
+from minedisc_core.learning.cutting import sample_path
+from minedisc_core.learning.datasets import SampleEntry, write_dataset
+from minedisc_core.settings import Settings
+from minedisc_core.store import QueueRow, Store
+
+_Ready = tuple[QueueRow, dict[str, Any]]
+_OWN = ("sample_id", "label", "reason", "lon", "lat", "source")
+
+
+def datasets_folder(settings: Settings) -> Path:
+    """Folder that holds one folder per version."""
+    return settings.home / "datasets"
+
+
+def make_dataset(store: Store, settings: Settings, level: ProductLevel | None = None) -> Path:
+    """Make the next version of all samples in the queue whose pixels are cut; gives its folder.
+
+    A sample whose file is gone or damaged goes back to be cut again and is left out. The version has the bands
+    that all samples have; places are found from the positions, splits are not decided.
+
+    Args:
+        store: the database.
+        settings: where samples and versions are.
+        level: only samples of this product; None where the queue holds one product only.
+
+    Raises:
+        StoreError: no sample is ready, the queue holds several products and none was chosen, the samples have no
+            band in common, or the folder cannot be written.
+    """
+    ready = [(row, facts) for row, facts in _whole_samples(store, settings) if level in (None, _level(facts))]
+    if not ready:
+        raise StoreError("No sample is ready", "confirmed or rejected candidates with their pixels cut", "review first")
+    found = _one_level([facts for _, facts in ready])
+    bands = _common_bands([facts["bands"] for _, facts in ready])
+    folder = datasets_folder(settings)
+    final = folder / next_version(folder, [row.version for row in store.datasets()])
+    cut = ((_entry(row, facts), _pixels(settings, row, facts, bands)) for row, facts in ready)
+    made = write_dataset(final, cut, bands=bands, level=found, window_px=CONTEXT_PX, more={"made_of": "verdicts"})
+    store.add_dataset(made.version, final, [row.sample_id for row, _ in ready])
+    return final
+
+
+def next_version(folder: Path, known: Sequence[str] = ()) -> str:
+    """Name of the next version: `v0001` on, above all in the folder and all that are known."""
+    names = {*known, *(path.name for path in folder.iterdir())} if folder.is_dir() else set(known)
+    numbers = [int(name[1:]) for name in names if name.startswith("v") and name[1:].isdecimal()]
+    return f"v{max(numbers, default=0) + 1:04d}"
+
+
+def _whole_samples(store: Store, settings: Settings) -> Iterator[_Ready]:
+    """Samples whose file is what was cut, with the facts in it."""
+    for row in store.sample_queue():
+        if row.pixels != "cut":
+            continue
+        path = sample_path(settings, row.sample_id)
+        content = path.read_bytes() if path.is_file() else b""
+        if hashlib.sha256(content).hexdigest() == row.sha256:
+            with np.load(io.BytesIO(content), allow_pickle=False) as packed:
+                facts: dict[str, Any] = json.loads(str(packed["facts"]))
+            yield row, facts
+        else:
+            store.note_pixels(row.sample_id, "pending", "its file is gone or damaged: it will be cut again")
+            path.unlink(missing_ok=True)
+
+
+def _level(facts: dict[str, Any]) -> ProductLevel | None:
+    return ProductLevel(facts["level"]) if facts.get("level") else None
+
+
+def _one_level(all_facts: Sequence[dict[str, Any]]) -> ProductLevel | None:
+    levels = {_level(facts) for facts in all_facts}
+    if len(levels) > 1:
+        named = ", ".join(sorted("unknown" if level is None else str(level) for level in levels))
+        raise StoreError(f"The queue holds samples of {named}", "samples of one product level", "choose the level")
+    return levels.pop()
+
+
+def _common_bands(given: Sequence[Sequence[str]]) -> list[str]:
+    """Bands that all have, in an order that does not depend on who comes first."""
+    order = min(given, key=lambda bands: (-len(bands), list(bands)))
+    common = [band for band in order if all(band in bands for bands in given)]
+    if not common:
+        raise StoreError("The samples of the queue have no band in common", "samples of mosaics with the same bands")
+    return common
+
+
+def _entry(row: QueueRow, facts: dict[str, Any]) -> SampleEntry:
+    return SampleEntry(
+        sample_id=row.sample_id,
+        label=row.label,
+        lon=row.lon,
+        lat=row.lat,
+        reason=None if row.reason is None else str(row.reason),
+        source=row.run_id,
+        facts={**{name: value for name, value in facts.items() if name not in _OWN}, "imagery": facts.get("source")},
+    )
+
+
+def _pixels(settings: Settings, row: QueueRow, facts: dict[str, Any], bands: Sequence[str]) -> NDArray[np.uint16]:
+    try:
+        with np.load(sample_path(settings, row.sample_id), allow_pickle=False) as packed:
+            found: NDArray[np.uint16] = packed["pixels"][..., [facts["bands"].index(band) for band in bands]]
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise StoreError(f"Sample {row.sample_id} cannot be read: {error}", remedy="make the version again") from error
+    return found
