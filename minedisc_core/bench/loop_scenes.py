@@ -16,8 +16,8 @@ from minedisc_core.grid import RasterGrid
 from minedisc_core.imagery.bands import L1C_BANDS
 from minedisc_core.imagery.demo import Feature, generate_scene
 from minedisc_core.imagery.geotiff import write_mosaic
-from minedisc_core.learning.dense import IGNORED, LabelledScene, cell_distances_px, in_pixels
 from minedisc_core.learning.demo_models import cell_labels
+from minedisc_core.learning.dense import IGNORED, LabelledScene, cell_distances_px, in_pixels
 
 LEVEL = ProductLevel.L1C
 APART_M = 40_000.0
@@ -51,8 +51,10 @@ class LoopScene:
         """The scene as a mosaic; its path."""
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"seed-{self.seed}.tif"
-        days = {"imagery_start": DAYS[0], "imagery_end": DAYS[1]}
-        return write_mosaic(path, self.dn, self.grid, L1C_BANDS, LEVEL, source="generated, no real place", **days)
+        return write_mosaic(
+            path, self.dn, self.grid, L1C_BANDS, LEVEL, imagery_start=DAYS[0], imagery_end=DAYS[1],
+            source="generated, no real place",
+        )  # fmt: skip
 
     def without_unknown(self) -> LabelledScene:
         """Labels for the champion: cells that see an irrigation dam and no mine count for nothing."""

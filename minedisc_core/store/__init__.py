@@ -1,5 +1,6 @@
 """The only room that knows DuckDB: migrations, events, queries."""
 
+from minedisc_core.store.loop_records import ChampionAction, ChampionEvent, RetrainingRow, Spot
 from minedisc_core.store.records import (
     AnalystProgress,
     CandidateFilter,
@@ -21,14 +22,18 @@ __all__ = [
     "CARRIED_PREFIX",
     "AnalystProgress",
     "CandidateFilter",
+    "ChampionAction",
+    "ChampionEvent",
     "Counters",
     "DatasetRow",
     "FilterChoices",
     "Order",
     "Progress",
     "QueueRow",
+    "RetrainingRow",
     "RunRow",
     "ScoreBin",
+    "Spot",
     "StatusChange",
     "Store",
     "TakeIn",
