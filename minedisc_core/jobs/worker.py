@@ -1,4 +1,4 @@
-"""The process of a scan or a composite: `python -m minedisc_core.jobs.worker RUN_DIR [--resume]`.
+"""The process of a scan, a composite or a retraining: `python -m minedisc_core.jobs.worker RUN_DIR [--resume]`.
 
 The request lies in the run folder; everything it makes goes there too. A run that was begun goes on, with
 `--resume` or without it, for the folder says what is done.
@@ -20,6 +20,8 @@ _NICE = 5
 """The page must stay quick while a job runs."""
 COMPOSITE = "composite"
 """The `kind` in the request of a composite; a scan's has none."""
+RETRAINING = "retraining"
+"""The `kind` in the request of a retraining."""
 _log = logging.getLogger(__name__)
 
 
@@ -47,8 +49,14 @@ def main(arguments: list[str]) -> int:
 
 
 def _work_on(folder: Path) -> None:
-    """Neither kind of job loads what only the other needs: TensorFlow, or the clients of catalogues."""
-    if read_json(folder / REQUEST).get("kind") == COMPOSITE:
+    """No kind of job loads what only another needs: TensorFlow, or the clients of catalogues."""
+    kind = read_json(folder / REQUEST).get("kind")
+    if kind == RETRAINING:
+        from minedisc_core.jobs.retraining import work_on_retraining
+
+        work_on_retraining(folder)
+        return
+    if kind == COMPOSITE:
         from minedisc_core.jobs.compositing import work_on_composite
 
         work_on_composite(folder)

@@ -9,16 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from minedisc_core.domain import ProductLevel
 from minedisc_core.grid import CENTRE_PX, CONTEXT_PX, STRIDE_PX, RasterGrid
 from minedisc_core.imagery.demo import Feature
+from minedisc_core.learning.datasets import SampleEntry
+from minedisc_core.learning.demo_models import BANDS, CROWDING, SIZE_PX, TRAINING_SEEDS, cell_labels, make_scene
 from minedisc_core.learning.dense import cell_distances_px
+from minedisc_core.learning.holding_out import TRAINING, VALIDATION
 
 GENERATED = "generated "
 """Names of places that a program drew begin with it."""
+MINES, BACKGROUND = 40, 60
+"""Most windows of each label that a scene gives."""
 _BESIDE_PX = 27.0
 """A background cell this near to a look-alike shows it in its middle."""
 
@@ -38,6 +45,12 @@ class GeneratedWindow:
     row_px: int
     """Row and column of the first pixel of the 255 px window in the scene."""
     col_px: int
+
+    def entry(self, split: str) -> SampleEntry:
+        """Its entry in a dataset version."""
+        return SampleEntry(
+            f"generated-{self.name}", self.label, self.lon, self.lat, self.reason, "generated scenes", self.place, split
+        )
 
     def cut(self, dn: NDArray[np.uint16]) -> NDArray[np.uint16]:
         """Its pixels, DN (255, 255, band)."""
@@ -74,6 +87,28 @@ def generated_windows(
             corner = (int(k) * STRIDE_PX + CENTRE_PX - CONTEXT_PX // 2 for k in (i, j))
             name = f"{place}-{i}-{j}".replace(" ", "-")
             yield GeneratedWindow(name, label, reason, GENERATED + place, float(lon), float(lat), *corner)
+
+
+def generated_samples(
+    level: ProductLevel, bands: Sequence[str], scenes: int, scratch: Path, size_px: int = SIZE_PX
+) -> Iterator[tuple[SampleEntry, NDArray[np.uint16]]]:
+    """Windows of the first scenes that the demonstration models were trained on; the last scene validates.
+
+    Args:
+        level: product.
+        bands: of the model, in its order.
+        scenes: how many scenes are drawn again.
+        scratch: folder for them.
+        size_px: side of a scene; only `SIZE_PX` gives the scenes of the training.
+    """
+    order = [BANDS[level].index(band) for band in bands]
+    for number, seed in enumerate(TRAINING_SEEDS[:scenes]):
+        scene = make_scene(seed, scratch, size_px, CROWDING)
+        split = VALIDATION if scenes > 1 and number == scenes - 1 else TRAINING
+        labels, dn = cell_labels(scene.grid, scene.features), scene.dn(level)
+        drawn = generated_windows(str(seed), scene.grid, scene.features, labels, MINES, BACKGROUND, seed)
+        for window in drawn:
+            yield window.entry(split), np.ascontiguousarray(window.cut(dn)[..., order])
 
 
 def _whole(grid: RasterGrid, labels: NDArray[np.int8]) -> NDArray[np.bool_]:

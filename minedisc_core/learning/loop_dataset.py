@@ -6,7 +6,7 @@ brought together afterwards by the retraining's own process (`write_loop_dataset
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -187,7 +187,7 @@ def to_rows(entries: Sequence[SampleEntry]) -> list[dict[str, Any]]:
 
 def write_loop_dataset(
     folder: Path, entries: Sequence[SampleEntry], card: ModelCard, settings: Settings, own: Dataset | None,
-    generated: Iterator[Sample] = iter(()),
+    generated: Iterable[Sample] = (), on_sample: Callable[[str], None] = lambda _: None,
 ) -> Dataset:  # fmt: skip
     """Bring the pixels of a plan together into a version; one that is there already is opened.
 
@@ -198,6 +198,7 @@ def write_loop_dataset(
         settings: where the queue's samples are.
         own: the champion's dataset; its window is that of the version.
         generated: further samples with their sides, 255 px.
+        on_sample: called with the id of each sample that is read; may raise to stop.
 
     Raises:
         StoreError: a sample cannot be read, or the folder cannot be written.
@@ -207,13 +208,19 @@ def write_loop_dataset(
     side = own.window_px if own else CONTEXT_PX
     more = {"made_of": "the retraining queue and the champion's own dataset", "champion": card.name}
     samples = _samples(entries, card, settings, own, generated)
-    cropped = ((entry, _middle(pixels, side)) for entry, pixels in samples)
+    cropped = ((entry, _middle(pixels, side)) for entry, pixels in _noted(samples, on_sample))
     return write_dataset(folder, cropped, bands=card.bands, level=card.level, window_px=side, more=more)
+
+
+def _noted(samples: Iterable[Sample], on_sample: Callable[[str], None]) -> Iterator[Sample]:
+    for entry, pixels in samples:
+        on_sample(entry.sample_id)
+        yield entry, pixels
 
 
 def _samples(
     entries: Sequence[SampleEntry], card: ModelCard, settings: Settings, own: Dataset | None,
-    generated: Iterator[Sample],
+    generated: Iterable[Sample],
 ) -> Iterator[Sample]:  # fmt: skip
     at = {entry.sample_id: number for number, entry in enumerate(own.samples)} if own else {}
     for entry in entries:

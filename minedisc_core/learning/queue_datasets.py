@@ -52,9 +52,7 @@ def make_dataset(store: Store, settings: Settings, level: ProductLevel | None = 
     bands = _common_bands([facts["bands"] for _, facts in ready])
     folder = datasets_folder(settings)
     final = folder / next_version(folder, [row.version for row in store.datasets()])
-    cut = (
-        (queue_entry(row, facts), queue_pixels(settings, row.sample_id, facts["bands"], bands)) for row, facts in ready
-    )
+    cut = ((queue_entry(row, f), queue_pixels(settings, row.sample_id, f["bands"], bands)) for row, f in ready)
     made = write_dataset(final, cut, bands=bands, level=found, window_px=CONTEXT_PX, more={"made_of": "verdicts"})
     store.add_dataset(made.version, final, [row.sample_id for row, _ in ready])
     return final

@@ -35,6 +35,7 @@ from minedisc_core.registers.active import load_active
 from minedisc_core.review import footprint_from, new_verdict
 from minedisc_core.review import summary as tally
 from minedisc_core.runs import read_sites, read_summary
+from minedisc_core.service.learning import LEARNING_VERBS
 from minedisc_core.service.records import candidate_record, plain, priority_record
 from minedisc_core.settings import Settings
 from minedisc_core.store import CandidateFilter, Order, Store
@@ -320,5 +321,5 @@ VERBS: dict[str, Verb] = {
         registers_list,
         registers_retire,
     )
-}
+} | dict(LEARNING_VERBS)
 """Every verb by its name."""
