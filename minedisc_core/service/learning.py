@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -87,19 +87,23 @@ def _levels_of_runs(store: Store) -> set[ProductLevel]:
     return {run.summary.level for run in store.runs() if run.confirmed or run.rejected}
 
 
-def champion_model(store: Store, settings: Settings, level: str) -> Model:
-    """The champion of a level: the last promoted one that is still there, else the shipped demonstration model.
+def champion_model(store: Store, settings: Settings, level: str, bands: Sequence[str] | None = None) -> Model:
+    """The champion of a level (and its bands): the last promoted one that is still there, else the shipped model.
 
     Raises:
-        ModelError: there is no model of this level.
+        ModelError: there is no model of this level, or none with these bands.
     """
-    for event in store.champion_events(level):
+    for event in store.champion_events(level, bands):
         if event.folder.is_dir():
             return load_model(event.folder, settings)
-    found = [model for model in list_models(settings) if model.discovery.level == level]
-    if not found:
+    fit = [
+        model
+        for model in list_models(settings)
+        if model.discovery.level == level and (bands is None or {*bands} == {*model.discovery.bands})
+    ]
+    if not fit:
         raise ModelError(f"there is no model for {level}", "a model", "train or add one: minedisc models list")
-    return found[0]
+    return fit[0]
 
 
 def next_name(settings: Settings, champion: str) -> str:
@@ -173,12 +177,13 @@ def outcome_record(outcome: Outcome) -> dict[str, Any]:
 
 
 def models_champion(store: Store, settings: Settings) -> dict[str, Any]:
-    """The champion of each product level, and how it became that; newest first in `history`."""
-    levels = [str(level) for level in ProductLevel]
-    found: dict[str, Any] = {}
-    for level in levels:
-        if any(model.discovery.level == level for model in list_models(settings)):
-            found[level] = champion_model(store, settings, level).name
+    """The champion of each product level and its bands, and how it became that; newest first in `history`."""
+    kinds = {(str(m.discovery.level), tuple(sorted(m.discovery.bands))) for m in list_models(settings)}
+    kinds |= {(event.level, event.bands) for event in store.champion_events() if event.folder.is_dir()}
+    found = [
+        {"level": level, "bands": list(bands), "champion": champion_model(store, settings, level, bands).name}
+        for level, bands in sorted(kinds)
+    ]
     return {"champions": found, "history": [plain(event) for event in store.champion_events()]}
 
 
@@ -206,15 +211,14 @@ def models_promote(
     """
     model = load_model(name, settings)
     level, bands = str(model.discovery.level), model.discovery.bands
-    before = champion_model(store, settings, level)
-    identity, earlier = model_identity(model), model_identity(before)
-    if identity == earlier and store.champion(level, bands):
+    before = champion_model(store, settings, level, bands)
+    standing = store.champion(level, bands)
+    identity, earlier = model_identity(model), standing.model_identity if standing else model_identity(before)
+    if standing and identity == earlier:
         return {"champion": model.name, "level": level, "changed": False}
     problem, report, retraining = _verdict_of_rule(store, settings, model, earlier)
     if problem and override is None:
-        raise RunError(
-            f"{model.name} is not promoted: {problem}", "what the rule asks for (models/README.md)", _OVERRIDE
-        )
+        raise RunError(f"{model.name} is not promoted: {problem}", "what models/README.md asks for", _OVERRIDE)
     action = ChampionAction.OVERRIDDEN if problem else ChampionAction.PROMOTED
     reason = _typed(override, analyst) if problem else ""
     report = {**report, "refused_because": problem} if problem else report
