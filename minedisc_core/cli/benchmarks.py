@@ -13,12 +13,12 @@ from minedisc_core.cli.options import AsJson
 from minedisc_core.cli.output import print_json, print_table, say
 from minedisc_core.errors import UsageError
 
-BenchWord = Literal["demo", "scan", "store", "export", "tailings", "review", "mosaic"]
+BenchWord = Literal["demo", "scan", "store", "export", "tailings", "review", "mosaic", "loop"]
 
 
 def bench(
     name: Annotated[
-        BenchWord, typer.Argument(metavar="demo|scan|store|export|tailings|review|mosaic", show_default=False)
+        BenchWord, typer.Argument(metavar="demo|scan|store|export|tailings|review|mosaic|loop", show_default=False)
     ],
     size: Annotated[
         int | None,
