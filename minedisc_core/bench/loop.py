@@ -1,4 +1,4 @@
-"""`minedisc bench loop`: does one retraining with people's verdicts make a better model, and does the rule see it?
+"""`minedisc bench loop`: whether one retraining with verdicts makes a better model, and whether the rule sees it.
 
 A champion is trained on generated scenes without any irrigation dam among its backgrounds, as a model is that has
 never met a kind of look-alike. It scans further scenes, each at a place of its own; the truth gives the verdicts,
@@ -40,6 +40,7 @@ from minedisc_core.learning.generated import generated_windows
 from minedisc_core.learning.holding_out import TRAINING, VALIDATION
 from minedisc_core.learning.queue_datasets import datasets_folder
 from minedisc_core.runs import read_sites
+from minedisc_core.service.door import call
 from minedisc_core.settings import Settings, load_settings
 from minedisc_core.store import Store
 
@@ -135,11 +136,11 @@ def give_verdicts(settings: Settings, champion: Model, sizes: Sizes) -> Counter[
         mosaic = scene.write(settings.mosaics)
         run_scan(ScanRequest((str(mosaic),), CHAMPION, pictures=False), run, settings=settings, nets=nets)
         with Store.open(settings.database) as store:
-            service.call(store, settings, "take_in", {"run_dir": str(run)})
+            call(store, settings, "take_in", {"run_dir": str(run)})
             for site, reason in zip(found := read_sites(run), judge(scene, found), strict=True):
                 arguments = {"candidate_id": site.site_id, "analyst": "truth", "reason": reason and str(reason)}
                 verdict = "rejected" if reason else "confirmed"
-                service.call(store, settings, "verdict", {**arguments, "verdict": verdict})
+                call(store, settings, "verdict", {**arguments, "verdict": verdict})
                 given[str(reason or verdict)] += 1
         _log.info("seed %d: %s", seed, dict(given))
     return given
@@ -183,7 +184,7 @@ def retrain(settings: Settings, sizes: Sizes) -> dict[str, Any]:
 
 def _promoted(settings: Settings, shown: dict[str, Any]) -> bool:
     """Promote the challenger if the rule allows it, by the verb; whether it is champion then."""
-    if shown["is_allowed"]:
+    if not shown["refusals"]:
         service.run_verb(settings, "models_promote", {"name": CHALLENGER, "analyst": "bench"})
     rows = service.run_verb(settings, "models_champion", {})["champions"]
     return any(row["champion"] == CHALLENGER for row in rows)

@@ -103,10 +103,10 @@ def _tell(shown: dict[str, Any]) -> None:
           f"(95 % {sites['low']:+.3f} to {sites['high']:+.3f}, drawn by {sites['drawn']})")  # fmt: skip
     for problem in shown["problems"]:
         say(problem)
-    if shown["is_allowed"]:
+    if not shown["refusals"]:
         print(f"the rule allows it: minedisc models promote {shlex.quote(shown['challenger'])}")
     else:
-        print("the rule refuses it: " + "; ".join([*shown["missing"], *shown["failures"]]))
+        print("the rule refuses it: " + "; ".join(shown["refusals"]))
 
 
 def _score(outcome: dict[str, Any], which: str) -> str:

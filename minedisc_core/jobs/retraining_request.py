@@ -16,8 +16,8 @@ from typing import Any
 from shapely import union_all
 from shapely.geometry import mapping
 
-from minedisc_core.detection.models import Model, model_identity
-from minedisc_core.errors import MinediscError, RunError, UsageError
+from minedisc_core.detection.models import Model, fits, model_identity
+from minedisc_core.errors import MinediscError, ModelError, RunError, UsageError
 from minedisc_core.grid import square_around
 from minedisc_core.jobs.ownership import is_alive
 from minedisc_core.jobs.request import ScanRequest
@@ -98,7 +98,7 @@ def begin_retraining(
     lacking = missing_to_start(plan, is_generated)
     if lacking:
         raise UsageError(f"a retraining cannot start: {'; '.join(lacking)}", remedy="review more candidates")
-    scenes, problems = _scenes(store, plan)
+    scenes, problems = _scenes(store, plan, champion)
     identity, now = model_identity(champion), datetime.now(UTC).replace(tzinfo=None)
     version = f"{RETRAINING}-{retraining_id}"
     row = RetrainingRow(retraining_id, now, folder, champion.name, identity, out, version)
@@ -134,18 +134,17 @@ def missing_to_start(plan: LoopPlan, is_generated: bool) -> list[str]:
     return lacking
 
 
-def missing_to_promote(plan: LoopPlan) -> list[str]:
+def lacking_to_promote(mines: int, places: int) -> list[str]:
     """What a promotion would lack, whatever the challenger is like: held-out mines and places."""
-    mines = {row["mine"]: row["place"] for row in plan.judged if row["is_mine"]}
     lacking = []
-    if len(mines) < LEAST_MINES:
-        lacking.append(f"{len(mines)} of {LEAST_MINES} held-out confirmed mines")
-    if len(set(mines.values())) < LEAST_PLACES:
-        lacking.append(f"{len(set(mines.values()))} of {LEAST_PLACES} places with held-out mines")
+    if mines < LEAST_MINES:
+        lacking.append(f"{mines} of {LEAST_MINES} held-out confirmed mines")
+    if places < LEAST_PLACES:
+        lacking.append(f"{places} of {LEAST_PLACES} places with held-out mines")
     return lacking
 
 
-def _scenes(store: Store, plan: LoopPlan) -> tuple[list[dict[str, Any]], list[str]]:
+def _scenes(store: Store, plan: LoopPlan, champion: Model) -> tuple[list[dict[str, Any]], list[str]]:
     """The scans to repeat around held-out candidates, and why some cannot be repeated."""
     by_run: dict[str, list[Mapping[str, Any]]] = {}
     for row in plan.judged:
@@ -153,7 +152,7 @@ def _scenes(store: Store, plan: LoopPlan) -> tuple[list[dict[str, Any]], list[st
     scenes, problems = [], []
     for run_id, rows in sorted(by_run.items()):
         try:
-            request = _scan_request(store.run(run_id), rows)
+            request = _scan_request(store.run(run_id), rows, champion)
         except MinediscError as error:
             problems.append(f"{len(rows)} held-out candidates of run {run_id} are not judged on the scene: {error}")
             continue
@@ -162,10 +161,13 @@ def _scenes(store: Store, plan: LoopPlan) -> tuple[list[dict[str, Any]], list[st
     return scenes, problems
 
 
-def _scan_request(run: RunRow, rows: Sequence[Mapping[str, Any]]) -> ScanRequest:
+def _scan_request(run: RunRow, rows: Sequence[Mapping[str, Any]], champion: Model) -> ScanRequest:
     """Around the candidates of one run, with the options its mosaic was opened with; the model comes later."""
     with open_run_mosaic(run) as mosaic:
         level, bands = mosaic.level, mosaic.bands
+    problem = fits(champion, bands, level)
+    if problem:
+        raise ModelError(problem)
     area = union_all([square_around(row["lon"], row["lat"], AROUND_M) for row in rows])
     stored = read_json(run.run_dir / REQUEST) if (run.run_dir / REQUEST).is_file() else {}
     return ScanRequest(

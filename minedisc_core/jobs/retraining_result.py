@@ -59,6 +59,15 @@ def _read(path: Path) -> RetrainingFolder:
         return RetrainingFolder(path.name, path, "", "", None, RunState.FAILED, problem, False, None)
 
 
+def read_retraining_progress(folder: Path) -> ScanProgress:
+    """How far a retraining is, read from its folder; `tiles` are the units of the step that it is at.
+
+    Raises:
+        RunError: the folder holds no job.
+    """
+    return read_progress(folder, _finished)
+
+
 def _finished(folder: Path) -> Ending | None:
     if not (folder / RESULT).is_file():
         return None

@@ -7,6 +7,7 @@ brought together afterwards by the retraining's own process (`write_loop_dataset
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,30 @@ def own_dataset(card: ModelCard, settings: Settings) -> Dataset | None:
 _REMEDY = "put it back, or go on without it: minedisc retrain --without-own-dataset"
 
 
+@dataclass(frozen=True)
+class Outlook:
+    """What a retraining would have, told from positions and verdicts alone: no pixel is read."""
+
+    places: tuple[Place, ...]
+    learned: int
+    """Verdicts of the queue that would be learned from."""
+    held_mines: int
+    """Distinct confirmed mines that would be held out."""
+    held_places: int
+    """Places at which they lie."""
+
+
+def outlook(store: Store, card: ModelCard, own: Dataset | None, seed: int = 0) -> Outlook:
+    """Look ahead at a retraining of this model; the sides are those that it would get."""
+    rows = _rows_of(store, card)
+    sides, places = _sides(store, rows, _located(own, frozenset()), seed)
+    held = [row for row in rows if sides[row.sample_id][1] == HELD_OUT]
+    mines = [row for row in held if row.label == "mine"]
+    names = places_of(np.array([(row.lon, row.lat) for row in mines]).reshape(-1, 2), SAME_MINE_M)
+    learned = sum(sides[row.sample_id][1] == TRAINING for row in rows)
+    return Outlook(places, learned, len(set(names)), len({sides[row.sample_id][0] for row in mines}))
+
+
 def plan_samples(store: Store, settings: Settings, card: ModelCard, own: Dataset | None, seed: int = 0) -> LoopPlan:
     """Decide what a retraining takes in and which side each sample stands on. Writes nothing.
 
@@ -87,22 +112,43 @@ def plan_samples(store: Store, settings: Settings, card: ModelCard, own: Dataset
     """
     if own:
         _check_fits(own, card)
-    rows = store.sample_queue()
-    cut, remarks = _usable(store, settings, card)
+    rows = _rows_of(store, card)
+    cut, remarks = _usable(store, settings, card, {row.sample_id for row in rows})
     gone = {row.sample_id for row in store.sample_queue(include_withdrawn=True) if row.withdrawn}
     kept = [e for e in own.samples if e.sample_id not in gone | cut.keys()] if own else []
-    located = [entry for entry in kept if not entry.place.startswith(GENERATED)]
-    known = [NewSample(row.sample_id, row.lon, row.lat, row.label == "mine") for row in rows]
-    known += [NewSample(e.sample_id, e.lon, e.lat, e.label == "mine", e.split or TRAINING) for e in located]
-    held, learned = store.spots(is_held_out=True), store.spots(is_held_out=False)
-    sides, places = hold_out(known, held, learned, seed)
+    sides, places = _sides(store, rows, _located(own, gone | cut.keys()), seed)
     entries = [_on_side(entry, QUEUE, sides) for entry in cut.values()]
     entries += [_on_side(entry, OWN, sides) for entry in kept]
-    dropped = len(own.samples) - len(kept) - len(cut.keys() & {e.sample_id for e in own.samples}) if own else 0
+    dropped = sum(e.sample_id in gone for e in own.samples) if own else 0
     if dropped:
         remarks.append(f"{dropped} samples of the champion's dataset are left out: their verdicts were taken back")
     judged = _judged(store, [row for row in rows if sides[row.sample_id][1] == HELD_OUT], sides)
     return LoopPlan(tuple(entries), tuple(judged), places, tuple(remarks))
+
+
+def _rows_of(store: Store, card: ModelCard) -> list[QueueRow]:
+    """The queue's rows from scans of the model's product."""
+    runs = {run.run_id for run in store.runs() if run.summary.level == card.level}
+    return [row for row in store.sample_queue() if row.run_id in runs]
+
+
+def _located(own: Dataset | None, without: AbstractSet[str]) -> list[SampleEntry]:
+    """Samples of the champion's dataset that lie somewhere on Earth."""
+    found = own.samples if own else ()
+    return [e for e in found if e.sample_id not in without and not e.place.startswith(GENERATED)]
+
+
+def _sides(
+    store: Store, rows: Sequence[QueueRow], located: Sequence[SampleEntry], seed: int
+) -> tuple[dict[str, tuple[str, str]], tuple[Place, ...]]:
+    known = [NewSample(row.sample_id, row.lon, row.lat, row.label == "mine") for row in rows]
+    ids = {row.sample_id for row in rows}
+    known += [
+        NewSample(e.sample_id, e.lon, e.lat, e.label == "mine", e.split or TRAINING)
+        for e in located
+        if e.sample_id not in ids
+    ]
+    return hold_out(known, store.spots(is_held_out=True), store.spots(is_held_out=False), seed)
 
 
 def _check_fits(own: Dataset, card: ModelCard) -> None:
@@ -112,18 +158,20 @@ def _check_fits(own: Dataset, card: ModelCard) -> None:
         raise StoreError(f"dataset {own.version} is {held}", f"{card.level}, {' '.join(card.bands)}", _REMEDY)
 
 
-def _usable(store: Store, settings: Settings, card: ModelCard) -> tuple[dict[str, SampleEntry], list[str]]:
+def _usable(
+    store: Store, settings: Settings, card: ModelCard, wanted: AbstractSet[str]
+) -> tuple[dict[str, SampleEntry], list[str]]:
     """Cut samples of the queue that the model can learn from, and sentences about the others."""
-    rows = list(whole_samples(store, settings))
+    rows = [(row, facts) for row, facts in whole_samples(store, settings) if row.sample_id in wanted]
     candidates = {c.candidate_id: c for c in store.candidates_by_id([row.candidate_id for row, _ in rows])}
     usable = {
         row.sample_id: _with_class(queue_entry(row, facts), candidates[row.candidate_id])
         for row, facts in rows
-        if facts.get("level") in (None, str(card.level)) and set(card.bands) <= set(facts["bands"])
+        if set(card.bands) <= set(facts["bands"])
     }
     left_out = {
-        "samples are of another product or lack a band of the model": len(rows) - len(usable),
-        "samples have no pixels: the mosaic is gone or changed": len(store.sample_queue()) - len(rows),
+        "samples lack a band of the model": len(rows) - len(usable),
+        "samples have no pixels: the mosaic is gone or changed": len(wanted) - len(rows),
     }
     return usable, [f"{count} {why}" for why, count in left_out.items() if count]
 

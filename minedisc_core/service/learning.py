@@ -75,7 +75,7 @@ def retrain_begin(
 def _start_from(store: Store, settings: Settings, champion: str | None, level: str | None) -> Model:
     if champion:
         return load_model(champion, settings)
-    levels = [level] if level else sorted(map(str, _levels_of_runs(store)))
+    levels = [level] if level else sorted(map(str, levels_of_verdicts(store)))
     if len(levels) != 1:
         raise UsageError(
             f"candidates of {', '.join(levels) or 'no product'}", "one product level", "choose --champion or --level"
@@ -83,7 +83,8 @@ def _start_from(store: Store, settings: Settings, champion: str | None, level: s
     return champion_model(store, settings, levels[0])
 
 
-def _levels_of_runs(store: Store) -> set[ProductLevel]:
+def levels_of_verdicts(store: Store) -> set[ProductLevel]:
+    """Products of the scans in which something was confirmed or rejected."""
     return {run.summary.level for run in store.runs() if run.confirmed or run.rejected}
 
 
@@ -128,7 +129,9 @@ def retrain_show(store: Store, settings: Settings, retraining_id: str) -> dict[s
     if folder is None or not (folder.path / RESULT).is_file():
         raise RunError(f"retraining {retraining_id} is not finished", "a finished one", "minedisc retrain --resume")
     _note_dataset(store, folder)
-    return comparison_record(comparison(store, folder)) | {
+    found = comparison(store, folder)
+    return comparison_record(found) | {
+        "refusals": [*_stale(store, settings, folder), *found.decision.missing, *found.decision.failures],
         "retraining_id": retraining_id,
         "champion": folder.champion,
         "challenger": folder.out,
@@ -216,7 +219,7 @@ def models_promote(
     identity, earlier = model_identity(model), standing.model_identity if standing else model_identity(before)
     if standing and identity == earlier:
         return {"champion": model.name, "level": level, "changed": False}
-    problem, report, retraining = _verdict_of_rule(store, settings, model, earlier)
+    problem, report, retraining = _verdict_of_rule(store, settings, model)
     if problem and override is None:
         raise RunError(f"{model.name} is not promoted: {problem}", "what models/README.md asks for", _OVERRIDE)
     action = ChampionAction.OVERRIDDEN if problem else ChampionAction.PROMOTED
@@ -243,19 +246,34 @@ def _typed(override: str | None, analyst: str) -> str:
     return reason
 
 
-def _verdict_of_rule(store: Store, settings: Settings, model: Model, champion: str) -> tuple[str, dict[str, Any], str]:
+def _verdict_of_rule(store: Store, settings: Settings, model: Model) -> tuple[str, dict[str, Any], str]:
     """Why the rule refuses (empty: it allows), the figures, and the retraining that they are of."""
     folder = retraining_of(settings, model.name)
     if folder is None:
         return "no retraining has compared it with the champion", {}, ""
-    result, request = read_json(folder.path / RESULT), read_json(folder.path / REQUEST)
-    if result["challenger_identity"] != model_identity(model):
-        return "its files were changed after it was judged", {}, folder.retraining_id
-    if request["champion_identity"] != champion:
-        return f"it was judged against {folder.champion}, which is not the champion", {}, folder.retraining_id
     found = comparison(store, folder)
     record = {key: value for key, value in comparison_record(found).items() if key != "changed"}
-    return found.decision.reasons, record, folder.retraining_id
+    refusals = [*_stale(store, settings, folder), *found.decision.missing, *found.decision.failures]
+    return "; ".join(refusals), record, folder.retraining_id
+
+
+def _stale(store: Store, settings: Settings, folder: RetrainingFolder) -> list[str]:
+    """Why the figures of a retraining are no longer those of the two models."""
+    result, request = read_json(folder.path / RESULT), read_json(folder.path / REQUEST)
+    try:
+        model = load_model(result["challenger_folder"], settings)
+    except ModelError:
+        return [f"the model {folder.out} is gone"]
+    told = []
+    if result["challenger_identity"] != model_identity(model):
+        told.append("its files were changed after it was judged")
+    standing = store.champion(str(model.discovery.level), model.discovery.bands)
+    if standing and standing.model_identity == model_identity(model):
+        return told
+    champion = champion_model(store, settings, str(model.discovery.level), model.discovery.bands)
+    if request["champion_identity"] != (standing.model_identity if standing else model_identity(champion)):
+        told.append(f"it was judged against {folder.champion}, which is not the champion")
+    return told
 
 
 def models_rollback(
