@@ -97,10 +97,10 @@ def decide(sites: View, samples: View, seed: int = 0) -> Decision:
         seed: of the bootstrap.
     """
     by_sites, by_samples = recall_of(sites.mines, seed), recall_of(samples.mines, seed)
-    missing = _missing(by_sites, "whole scenes") or _missing(by_samples, "samples")
+    missing = _missing(by_sites, "the whole scenes") or _missing(by_samples, "the samples")
     failures = [
-        *_worse("on whole scenes", sites, by_sites),
-        *_worse("on samples", samples, by_samples),
+        *_worse("on the whole scenes", sites, by_sites),
+        *_worse("on the samples", samples, by_samples),
         *_more_sites(sites),
     ]
     return Decision(not missing and not failures, tuple(missing), tuple(failures), by_sites, by_samples)
@@ -136,7 +136,7 @@ def _more_sites(view: View) -> list[str]:
     theirs = view.false.champion + view.unjudged.champion
     if ours <= theirs:
         return []
-    return [f"on whole scenes its false and unjudged sites together are {ours}, the champion's {theirs}"]
+    return [f"on the whole scenes its false and unjudged sites together are {ours}, the champion's {theirs}"]
 
 
 def _told(pair: Pair) -> str:
@@ -149,7 +149,7 @@ def recall_of(mines: Sequence[Mine], seed: int = 0) -> Recall:
     for mine in mines:
         before = merged.get(mine.name, mine)
         merged[mine.name] = Mine(
-            mine.name, before.place, before.champion or mine.champion, before.challenger or mine.challenger
+            mine.name, min(before.place, mine.place), before.champion or mine.champion, before.challenger or mine.challenger
         )
     found = [merged[name] for name in sorted(merged)]
     places = sorted({mine.place for mine in found})

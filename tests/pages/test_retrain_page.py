@@ -27,7 +27,7 @@ def texts(app: AppTest) -> str:
 
 @pytest.fixture
 def home(empty_home: Settings) -> Settings:
-    make_loop_home(empty_home, places=4)
+    make_loop_home(empty_home, places=4, pictures=True)
     return empty_home
 
 
