@@ -149,7 +149,10 @@ def recall_of(mines: Sequence[Mine], seed: int = 0) -> Recall:
     for mine in mines:
         before = merged.get(mine.name, mine)
         merged[mine.name] = Mine(
-            mine.name, min(before.place, mine.place), before.champion or mine.champion, before.challenger or mine.challenger
+            mine.name,
+            min(before.place, mine.place),
+            before.champion or mine.champion,
+            before.challenger or mine.challenger,
         )
     found = [merged[name] for name in sorted(merged)]
     places = sorted({mine.place for mine in found})
