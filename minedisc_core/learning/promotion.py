@@ -148,12 +148,8 @@ def recall_of(mines: Sequence[Mine], seed: int = 0) -> Recall:
     merged: dict[str, Mine] = {}
     for mine in mines:
         before = merged.get(mine.name, mine)
-        merged[mine.name] = Mine(
-            mine.name,
-            min(before.place, mine.place),
-            before.champion or mine.champion,
-            before.challenger or mine.challenger,
-        )
+        found_by = (before.champion or mine.champion, before.challenger or mine.challenger)
+        merged[mine.name] = Mine(mine.name, min(before.place, mine.place), *found_by)
     found = [merged[name] for name in sorted(merged)]
     places = sorted({mine.place for mine in found})
     if not found:

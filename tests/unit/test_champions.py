@@ -1,4 +1,4 @@
-"""Champions: the append-only record, promotion by the rule or with a reason, rollback, and what is held out for ever."""
+"""Champions: the append-only record, promotion by the rule or with a reason, rollback, what is held out for ever."""
 
 from __future__ import annotations
 

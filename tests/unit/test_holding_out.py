@@ -30,10 +30,10 @@ def many(places: int, each: int = 8) -> list[NewSample]:
 
 
 def test_whole_places_are_held_out_until_the_rule_has_enough_and_never_more_than_half() -> None:
-    sides, places = hold_out(many(10), [], [])
+    _, places = hold_out(many(10), [], [])
     held = [place for place in places if place.split == HELD_OUT]
     assert len(held) == 5
-    sides, places = hold_out(many(30, 20), [], [])
+    _, places = hold_out(many(30, 20), [], [])
     held = [place for place in places if place.split == HELD_OUT]
     assert len(held) == 9
     assert sum(place.mines for place in held) == 90
