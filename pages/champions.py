@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from minedisc_core import service
+from minedisc_core.detection.models import Model
 from minedisc_core.jobs.retraining_result import RetrainingFolder
 from minedisc_core.service.learning import SHORTEST_REASON
 from minedisc_core.store import ChampionAction
@@ -18,6 +19,12 @@ ACTIONS = Labels({
     ChampionAction.OVERRIDDEN: "Promoted against the rule",
     ChampionAction.ROLLED_BACK: "Rolled back",
 })  # fmt: skip
+
+
+def is_champion(model: Model) -> bool:
+    """Whether a model was promoted to champion of its product and bands, and still is."""
+    found = shared.store().champion(str(model.discovery.level), model.discovery.bands)
+    return found is not None and found.folder == model.folder
 
 
 def decide(chosen: RetrainingFolder, found: dict[str, Any]) -> None:
