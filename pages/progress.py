@@ -87,6 +87,8 @@ def _agreement(found: Progress) -> str:
         share=words.percent(found.agreement),
     )
     confirmed, rejected = (sum(getattr(a, name) for a in found.by_analyst) for name in ("confirmed", "rejected"))
+    if len(found.models) > 1:
+        said += " " + t("Scores of several models: only pairs of one model are compared.")
     return said + (" " + t("So few verdicts say little yet.") if confirmed * rejected < SEVERAL else "")
 
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from minedisc_core.domain import Reason, Status
 from minedisc_core.learning.samples import QueueCounts, cut_pending, make_dataset, queue, queue_counts
-from pages import boundary, frame, shared, words
+from pages import boundary, champions, comparing, frame, retraining, shared, words
 from pages.texts import t, translated
 
 
@@ -22,7 +22,11 @@ def main() -> None:
             t("Review candidates"),
         )
         return
+    boundary.explain_kept()
     figures(counts)
+    retraining.section()
+    comparing.section()
+    champions.history()
     left, right = st.columns(2, gap="large")
     with left:
         by_reason(counts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +10,7 @@ import streamlit as st
 
 from minedisc_core.detection.models import Model, broken_models, fits, list_models
 from minedisc_core.jobs import ScanRequest, estimate, new_run_id, start_scan
-from pages import area, boundary, download, downloads, frame, maps, mosaics, past_runs, shared, texts, words
+from pages import area, boundary, champions, download, downloads, frame, maps, mosaics, past_runs, shared, texts, words
 from pages.mosaics import Chosen
 from pages.texts import t, translated
 
@@ -53,7 +54,11 @@ def choose_model(chosen: Chosen) -> Model | None:
     problems = {model.name: fits(model, chosen.mosaic.bands, chosen.mosaic.level) for model in list_models(settings)}
     usable = {model.name: model for model in list_models(settings) if problems[model.name] is None}
     others = [problem for problem in problems.values() if problem] + [b.problem for b in broken_models(settings)]
-    name = st.selectbox(t("Model"), list(usable), key="scan_model", placeholder=t("No model fits this mosaic"))
+    first = _first_choice(usable)
+    name = st.selectbox(
+        t("Model"), list(usable), index=first, key="scan_model", placeholder=t("No model fits this mosaic"),
+        format_func=lambda each: t("{name} (champion)", name=each) if champions.is_champion(usable[each]) else each,
+    )  # fmt: skip
     if others:
         models = words.count(len(others), "other model")
         with st.expander(t("{models} cannot be used here", models=models), expanded=not usable):
@@ -71,6 +76,11 @@ def choose_model(chosen: Chosen) -> Model | None:
             )
         )
     return model
+
+
+def _first_choice(usable: Mapping[str, Model]) -> int:
+    """The champion comes first where one was promoted; else the first model."""
+    return next((k for k, model in enumerate(usable.values()) if champions.is_champion(model)), 0)
 
 
 def choose_thresholds(model: Model) -> tuple[float, float | None]:

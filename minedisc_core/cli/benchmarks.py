@@ -14,13 +14,13 @@ from minedisc_core.cli.options import AsJson
 from minedisc_core.cli.output import print_json, print_table, say
 from minedisc_core.errors import UsageError
 
-BenchWord = Literal["demo", "scan", "store", "export", "tailings", "review", "mosaic", "paper", "train"]
+BenchWord = Literal["demo", "scan", "store", "export", "tailings", "review", "mosaic", "paper", "train", "loop"]
 
 
 def bench(
     name: Annotated[
         BenchWord,
-        typer.Argument(metavar="demo|scan|store|export|tailings|review|mosaic|paper|train", show_default=False),
+        typer.Argument(metavar="demo|scan|store|export|tailings|review|mosaic|paper|train|loop", show_default=False),
     ],
     size: Annotated[
         int | None,

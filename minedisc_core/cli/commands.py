@@ -5,7 +5,18 @@ from __future__ import annotations
 import typer
 
 from minedisc_core import __version__
-from minedisc_core.cli import benchmarks, demo, imagery, mosaics, registers, review, samples, scanning, training
+from minedisc_core.cli import (
+    benchmarks,
+    demo,
+    imagery,
+    learning,
+    mosaics,
+    registers,
+    review,
+    samples,
+    scanning,
+    training,
+)
 
 app = typer.Typer(
     name="minedisc",
@@ -40,6 +51,10 @@ app.command("undo")(review.undo)
 app.command("summary")(review.summary)
 app.command("export")(review.export)
 app.add_typer(registers.app, name="registers")
+app.command("retrain")(learning.retrain)
+imagery.models.command("champion")(learning.champion)
+imagery.models.command("promote")(learning.promote)
+imagery.models.command("rollback")(learning.rollback)
 app.add_typer(imagery.models, name="models")
 app.add_typer(samples.app, name="samples")
 app.command("mosaic")(mosaics.mosaic)

@@ -106,6 +106,8 @@ def sentence(progress: Progress) -> str:
         f"{progress.km2_done:,.0f} of {progress.km2:,.0f} km2",
         f"{progress.km2_per_s:,.1f} km2/s",
     ]
+    if not progress.km2:  # a job that covers no ground
+        return f"{parts[0]}, {progress.tiles_done} of {progress.tiles}"
     if progress.seconds_left is not None:
         parts.append(f"{progress.seconds_left:,.0f} s left")
     return ", ".join(parts)

@@ -1,4 +1,4 @@
-"""The process of a scan, a composite or a training: `python -m minedisc_core.jobs.worker RUN_DIR [--resume]`.
+"""The process of a job, a scan or any other: `python -m minedisc_core.jobs.worker RUN_DIR [--resume]`.
 
 The request lies in the run folder; everything it makes goes there too. A run that was begun goes on, with
 `--resume` or without it, for the folder says what is done.
@@ -18,8 +18,8 @@ from minedisc_core.runs import REQUEST, read_json, write_json
 
 _NICE = 5
 """The page must stay quick while a job runs."""
-COMPOSITE, TRAINING = "composite", "training"
-"""The `kind` in the request of a composite and of a training; a scan's has none."""
+COMPOSITE, TRAINING, RETRAINING = "composite", "training", "retraining"
+"""The `kind` in the request of each job that is no scan; a scan's has none."""
 _log = logging.getLogger(__name__)
 
 
@@ -53,6 +53,11 @@ def _work_on(folder: Path) -> None:
         from minedisc_core.jobs.training import work_on_training
 
         work_on_training(folder)
+        return
+    if kind == RETRAINING:
+        from minedisc_core.jobs.retraining import work_on_retraining
+
+        work_on_retraining(folder)
         return
     if kind == COMPOSITE:
         from minedisc_core.jobs.compositing import work_on_composite

@@ -45,14 +45,14 @@ def make_dataset(store: Store, settings: Settings, level: ProductLevel | None = 
         StoreError: no sample is ready, the queue holds several products and none was chosen, the samples have no
             band in common, or the folder cannot be written.
     """
-    ready = [(row, facts) for row, facts in _whole_samples(store, settings) if level in (None, _level(facts))]
+    ready = [(row, facts) for row, facts in whole_samples(store, settings) if level in (None, _level(facts))]
     if not ready:
         raise StoreError("No sample is ready", "confirmed or rejected candidates with their pixels cut", "review first")
     found = _one_level([facts for _, facts in ready])
     bands = _common_bands([facts["bands"] for _, facts in ready])
     folder = datasets_folder(settings)
     final = folder / next_version(folder, [row.version for row in store.datasets()])
-    cut = ((_entry(row, facts), _pixels(settings, row, facts, bands)) for row, facts in ready)
+    cut = ((queue_entry(row, f), queue_pixels(settings, row.sample_id, f["bands"], bands)) for row, f in ready)
     made = write_dataset(final, cut, bands=bands, level=found, window_px=CONTEXT_PX, more={"made_of": "verdicts"})
     store.add_dataset(made.version, final, [row.sample_id for row, _ in ready])
     return final
@@ -65,7 +65,7 @@ def next_version(folder: Path, known: Sequence[str] = ()) -> str:
     return f"v{max(numbers, default=0) + 1:04d}"
 
 
-def _whole_samples(store: Store, settings: Settings) -> Iterator[_Ready]:
+def whole_samples(store: Store, settings: Settings) -> Iterator[_Ready]:
     """Samples whose file is what was cut, with the facts in it."""
     for row in store.sample_queue():
         if row.pixels != "cut":
@@ -102,7 +102,8 @@ def _common_bands(given: Sequence[Sequence[str]]) -> list[str]:
     return common
 
 
-def _entry(row: QueueRow, facts: dict[str, Any]) -> SampleEntry:
+def queue_entry(row: QueueRow, facts: dict[str, Any]) -> SampleEntry:
+    """The queue's sample as an entry of a version: no place and no split yet."""
     return SampleEntry(
         sample_id=row.sample_id,
         label=row.label,
@@ -114,10 +115,15 @@ def _entry(row: QueueRow, facts: dict[str, Any]) -> SampleEntry:
     )
 
 
-def _pixels(settings: Settings, row: QueueRow, facts: dict[str, Any], bands: Sequence[str]) -> NDArray[np.uint16]:
+def queue_pixels(settings: Settings, sample_id: str, held: Sequence[str], bands: Sequence[str]) -> NDArray[np.uint16]:
+    """Pixels of a sample of the queue, DN (255, 255, band), in the order of `bands`; `held` are those of its file.
+
+    Raises:
+        StoreError: its file cannot be read, or lacks a band.
+    """
     try:
-        with np.load(sample_path(settings, row.sample_id), allow_pickle=False) as packed:
-            found: NDArray[np.uint16] = packed["pixels"][..., [facts["bands"].index(band) for band in bands]]
+        with np.load(sample_path(settings, sample_id), allow_pickle=False) as packed:
+            found: NDArray[np.uint16] = packed["pixels"][..., [list(held).index(band) for band in bands]]
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise StoreError(f"Sample {row.sample_id} cannot be read: {error}", remedy="make the version again") from error
+        raise StoreError(f"Sample {sample_id} cannot be read: {error}", remedy="make the version again") from error
     return found

@@ -36,6 +36,7 @@ from minedisc_core.review import footprint_from, new_verdict
 from minedisc_core.review import summary as tally
 from minedisc_core.runs import read_sites, read_summary
 from minedisc_core.service.corrections import correct_point, corrections, undo_correction
+from minedisc_core.service.learning import LEARNING_VERBS
 from minedisc_core.service.records import candidate_record, plain, priority_record
 from minedisc_core.settings import Settings
 from minedisc_core.store import CandidateFilter, Order, Store
@@ -324,5 +325,5 @@ VERBS: dict[str, Verb] = {
         undo_correction,
         corrections,
     )
-}
+} | dict(LEARNING_VERBS)
 """Every verb by its name."""

@@ -1,5 +1,6 @@
 """The only room that knows DuckDB: migrations, events, queries."""
 
+from minedisc_core.store.loop_records import ChampionAction, ChampionEvent, RetrainingRow, Spot
 from minedisc_core.store.records import (
     AnalystProgress,
     CandidateFilter,
@@ -23,6 +24,8 @@ __all__ = [
     "CARRIED_PREFIX",
     "AnalystProgress",
     "CandidateFilter",
+    "ChampionAction",
+    "ChampionEvent",
     "CorrectionAction",
     "CorrectionEvent",
     "Counters",
@@ -31,8 +34,10 @@ __all__ = [
     "Order",
     "Progress",
     "QueueRow",
+    "RetrainingRow",
     "RunRow",
     "ScoreBin",
+    "Spot",
     "StatusChange",
     "Store",
     "TakeIn",

@@ -121,6 +121,26 @@ def migration_005_changes_between_dates(cursor: Cursor) -> None:
     renew_changes(cursor)
 
 
+def migration_007_champions_and_retrainings(cursor: Cursor) -> None:
+    """Which model is champion and why; which samples any retraining learned from, and which it never may."""
+    cursor.execute("CREATE SEQUENCE champion_numbers START 1")
+    cursor.execute("""
+        CREATE TABLE champion_events (
+            event_no BIGINT NOT NULL, event_id TEXT PRIMARY KEY, given_utc TIMESTAMP NOT NULL, action TEXT NOT NULL,
+            level TEXT NOT NULL, bands TEXT NOT NULL, model TEXT NOT NULL, model_folder TEXT NOT NULL,
+            model_identity TEXT NOT NULL, previous TEXT NOT NULL, previous_folder TEXT NOT NULL,
+            previous_identity TEXT NOT NULL, retraining_id TEXT NOT NULL, analyst TEXT NOT NULL, reason TEXT NOT NULL,
+            report TEXT NOT NULL)""")
+    cursor.execute("""
+        CREATE TABLE retrainings (
+            retraining_id TEXT PRIMARY KEY, begun_utc TIMESTAMP NOT NULL, folder TEXT NOT NULL,
+            champion TEXT NOT NULL, champion_identity TEXT NOT NULL, out_name TEXT NOT NULL, dataset TEXT NOT NULL)""")
+    cursor.execute("""
+        CREATE TABLE retraining_spots (
+            retraining_id TEXT NOT NULL, sample_id TEXT NOT NULL, lon DOUBLE NOT NULL, lat DOUBLE NOT NULL,
+            place TEXT NOT NULL, held_out BOOLEAN NOT NULL)""")
+
+
 def migration_008_corrections_of_points(cursor: Cursor) -> None:
     """The append-only log of what people decided about points of registers."""
     cursor.execute("CREATE SEQUENCE correction_numbers START 1")
@@ -138,6 +158,7 @@ MIGRATIONS: tuple[Callable[[Cursor], None], ...] = (
     migration_003_retraining_queue,
     migration_004_footprints_looks_and_filters,
     migration_005_changes_between_dates,
+    migration_007_champions_and_retrainings,
     migration_008_corrections_of_points,
 )
 

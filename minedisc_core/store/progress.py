@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -25,6 +26,7 @@ def progress(cursor: Cursor, wanted: CandidateFilter) -> Progress:
         f" WHERE {terms}", values
     ))  # fmt: skip
     hourly = _hourly(cursor, terms, values)
+    agreeing, models = _agreement(cursor, terms, values)
     return Progress(
         total=totals[0],
         decided=totals[1],
@@ -32,8 +34,9 @@ def progress(cursor: Cursor, wanted: CandidateFilter) -> Progress:
         seen=totals[2],
         per_hour=sum(hourly.values()),
         by_analyst=_by_analyst(cursor, terms, values, hourly),
-        agreement=_agreement(cursor, terms, values),
+        agreement=agreeing,
         histogram=_histogram(cursor, terms, values),
+        models=models,
     )
 
 
@@ -60,13 +63,25 @@ def _by_analyst(cursor: Cursor, terms: str, values: list[Any], hourly: dict[str,
     return tuple(AnalystProgress(name, *counts.get(name, (0, 0, 0)), hourly.get(name, 0)) for name in names)
 
 
-def _agreement(cursor: Cursor, terms: str, values: list[Any]) -> float | None:
+def _agreement(cursor: Cursor, terms: str, values: list[Any]) -> tuple[float | None, tuple[str, ...]]:
+    """Agreement over the pairs of each model alone (scores of two models cannot be compared), and the models."""
     found = cursor.execute(
-        f"SELECT score, status = 'confirmed' AS yes FROM states WHERE status IN ('confirmed', 'rejected') AND {terms}",  # noqa: S608  # fixed texts
+        "SELECT score, status = 'confirmed' AS yes, (SELECT model || ' ' || coalesce(model_identity, '') FROM runs r"  # noqa: S608  # fixed texts
+        f" WHERE r.run_id = states.run_id) AS model FROM states WHERE status IN ('confirmed', 'rejected') AND {terms}",
         values,
     ).fetchnumpy()
     scores, yes = np.asarray(found["score"], float), np.asarray(found["yes"], bool)
-    return agreement(scores[yes], scores[~yes])
+    models = np.asarray(found["model"], str)
+    names = tuple(sorted({str(name) for name in models}))
+    parts = [(scores[(models == name) & yes], scores[(models == name) & ~yes]) for name in names]
+    return agreement_of(parts), tuple(name.rpartition(" ")[0] for name in names)
+
+
+def agreement_of(parts: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]]) -> float | None:
+    """Agreement over the pairs within each part (scores of the confirmed, and of the rejected); None without a pair."""
+    pairs = [(agreement(yes, no), len(yes) * len(no)) for yes, no in parts]
+    total = sum(count for _, count in pairs)
+    return sum((value or 0.0) * count for value, count in pairs) / total if total else None
 
 
 def agreement(confirmed: NDArray[np.float64], rejected: NDArray[np.float64]) -> float | None:

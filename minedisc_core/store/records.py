@@ -141,9 +141,12 @@ class Progress:
     by_analyst: tuple[AnalystProgress, ...]
     """In the order of the names."""
     agreement: float | None
-    """Share of pairs (confirmed, rejected) in which the confirmed one scores higher, ties half; None without both."""
+    """Share of pairs (confirmed, rejected) of one model in which the confirmed one scores higher, ties half; None
+    without both. Scores of two models are never compared."""
     histogram: tuple[ScoreBin, ...]
     """Of even width, without gaps, from the lowest score that occurs to the highest."""
+    models: tuple[str, ...] = ()
+    """Names of the models whose candidates were decided; one that was changed under its name counts again."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from types import TracebackType
 
 from minedisc_core.domain import Candidate, Change, RegisterMatch, RunSummary, Site, VerdictEvent
 from minedisc_core.store import (
+    champions,
     changes,
     filters,
     point_corrections,
@@ -19,6 +20,7 @@ from minedisc_core.store import (
     verdicts,
 )
 from minedisc_core.store.connection import Database
+from minedisc_core.store.loop_records import ChampionEvent, RetrainingRow, Spot
 from minedisc_core.store.migrations import migrate
 from minedisc_core.store.records import (
     CandidateFilter,
@@ -266,3 +268,39 @@ class Store:
         """All decisions about points and their undos, oldest first."""
         with self._database.reading() as cursor:
             return point_corrections.history(cursor, register_id)
+
+    def add_champion_event(self, event: ChampionEvent) -> None:
+        """Make another model champion: one row, one transaction; the same event id counts once.
+
+        Raises:
+            StoreError: the champion is not the one that the event replaces.
+        """
+        self._database.write(lambda cursor: champions.add_event(cursor, event))
+
+    def champion(self, level: str, bands: Sequence[str]) -> ChampionEvent | None:
+        """The event that made the champion of a product level and its bands; None if none was ever made."""
+        with self._database.reading() as cursor:
+            return champions.champion(cursor, level, bands)
+
+    def champion_events(self, level: str | None = None, bands: Sequence[str] | None = None) -> list[ChampionEvent]:
+        """Promotions and rollbacks, newest first."""
+        with self._database.reading() as cursor:
+            return champions.events(cursor, level, bands)
+
+    def add_retraining(self, row: RetrainingRow, spots: Sequence[Spot]) -> None:
+        """Write down a retraining and all its samples, once.
+
+        Raises:
+            StoreError: it would learn from a sample that was held out earlier.
+        """
+        self._database.write(lambda cursor: champions.add_retraining(cursor, row, spots))
+
+    def retrainings(self) -> list[RetrainingRow]:
+        """Retrainings that were begun, newest first."""
+        with self._database.reading() as cursor:
+            return champions.retrainings(cursor)
+
+    def spots(self, *, is_held_out: bool) -> list[Spot]:
+        """Every sample that any retraining held out, or learned from; each once."""
+        with self._database.reading() as cursor:
+            return champions.spots_of(cursor, is_held_out=is_held_out)

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from minedisc_core import service
 from minedisc_core.domain import ProductLevel
 from minedisc_core.settings import Settings
-from pages import area
+from pages import area, shared
 from tests.pages.conftest import Opener
 from tests.pages.fabricated import make_mosaic, save_bright_model
 
@@ -98,3 +99,12 @@ def test_an_area_outside_the_mosaic_cannot_be_scanned(home: Settings, open_page:
     app.run()
     assert "No cell of the mosaic lies in this area" in texts(app)
     assert next(button for button in app.button if button.label == "Start the scan").disabled
+
+
+def test_the_champion_is_chosen_first(home: Settings, open_page: Opener) -> None:
+    save_bright_model(home.models / "bright", home.demo / "mosaic.tif")
+    why = {"analyst": "Ana", "override": "the model of this test"}
+    service.VERBS["models_promote"](shared.store(), home, name="bright", **why)
+    chosen = open_page("scan.py").selectbox(key="scan_model")
+    assert chosen.value == "bright"
+    assert "bright (champion)" in chosen.options
