@@ -13,6 +13,7 @@ from typing import Any
 from minedisc_core.detection.networks import NetKind
 from minedisc_core.domain import IMPACT_CLASSES, ProductLevel
 from minedisc_core.errors import ModelError
+from minedisc_core.grid import DISCOVERY_CELLS, CellGeometry
 from minedisc_core.runs import write_json
 
 FORMAT = 1
@@ -70,6 +71,11 @@ class ModelCard:
     """Places, windows, epochs, seed, seconds, date, figures on the validation places."""
     paper: Mapping[str, float] = field(default_factory=dict)
     """The paper's figures for the same net."""
+
+    @property
+    def geometry(self) -> CellGeometry:
+        """How the cells lie over the pixels."""
+        return DISCOVERY_CELLS
 
 
 def write_card(path: Path, card: ModelCard) -> None:

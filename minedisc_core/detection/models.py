@@ -22,6 +22,7 @@ from minedisc_core.detection.cards import ModelCard, read_card, write_card
 from minedisc_core.detection.networks import NetKind, Tensors, parameter_count, tensor_shapes
 from minedisc_core.domain import ProductLevel
 from minedisc_core.errors import MinediscError, ModelError, UsageError
+from minedisc_core.grid import CellGeometry
 from minedisc_core.runs import write_atomically
 from minedisc_core.settings import Settings
 
@@ -40,6 +41,11 @@ class Model:
     """The folder's name: what `--model` takes."""
     discovery: ModelCard
     impact: ModelCard | None
+
+    @property
+    def geometry(self) -> CellGeometry:
+        """How its cells lie over a mosaic's pixels."""
+        return self.discovery.geometry
 
 
 @dataclass(frozen=True)
