@@ -193,7 +193,7 @@ def _check_area(grid: RasterGrid, area: BaseGeometry | None) -> None:
     if area is not None and not grid.asked_cells(area).any():
         raise ImageryError(
             "no cell's centre lies in the area: it is too small or at the very edge of the mosaic",
-            f"an area of at least a few cells ({grid.geometry.stride_px} px each), {window_px // 2} px inside the mosaic",
+            f"an area of a few cells ({grid.geometry.stride_px} px each), {window_px // 2} px inside the mosaic",
             "draw a larger area",
         )
 
