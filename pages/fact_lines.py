@@ -28,7 +28,8 @@ def _machine(candidate: Candidate) -> Iterator[Fact]:
     site = candidate.site
     cut_off = t("cut-off {threshold} · mean {mean}", threshold=_short(candidate.threshold), mean=score(site.mean_score))
     yield t("Score"), score(site.score), cut_off
-    yield t("Found by"), candidate.model, t("the model of this run")
+    if candidate.model:
+        yield t("Found by"), candidate.model, t("the model of this run")
     if candidate.second:
         yield _second(candidate.second)
     yield t("Impact class"), *_impact(candidate)

@@ -33,8 +33,8 @@ _DEEPEST = 16
 _NUMBERS = "fiu"
 _FILTERS = ("gzip", "lzf", "shuffle", "fletcher32")
 """Ways to pack an array that HDF5 has built in; others would be code that it loads from a folder."""
-_BROKEN = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, IndexError)
-"""What h5py raises on a damaged file."""
+_BROKEN = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, IndexError, MemoryError, EOFError)
+"""What h5py raises on a damaged file, and Keras on weights that do not fit."""
 
 
 def inspect(path: Path, patch_px: int) -> Architecture:
@@ -62,35 +62,34 @@ def load_net(path: Path, patch_px: int) -> tuple[Architecture, Any]:
     with _opened(path) as (text, weights, weights_file):
         architecture = read_architecture(text, patch_px)
         _check_weights(path, weights, architecture)
-        try:
-            network = build(architecture)
-            if weights_file is None:
-                _set_by_name(network, architecture, weights)
-            else:
-                network.load_weights(str(weights_file))
-        except _BROKEN as error:
-            raise _refused(path, f"has weights that do not fit its layers ({str(error)[:200]})") from error
+        network = build(architecture)
+        if weights_file is None:
+            _set_by_name(network, architecture, weights)
+        else:
+            network.load_weights(str(weights_file))
     return architecture, network
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[str, Any, Path | None]]:
-    """The text of the layers, the group of the weights, and for `.keras` the unpacked file of weights."""
+    """The text of the layers, the group of the weights, and for `.keras` the unpacked file of weights.
+
+    Whatever a damaged file does while it is read, here or by the caller, ends in a ModelError.
+    """
     import h5py
 
     with tempfile.TemporaryDirectory(prefix="minedisc-model-") as scratch:
         content = _checked_bytes(path)
         unpacked = _unpacked(path, Path(scratch)) if content.startswith(b"PK") else None
         try:
-            file = h5py.File(unpacked or path, "r")
+            with h5py.File(unpacked or path, "r") as file:
+                _check_tree(path, file)
+                if unpacked is None:
+                    yield _config_of(path, file), file["model_weights"], None
+                else:
+                    yield unpacked.with_name("config.json").read_text("utf-8"), file, unpacked
         except _BROKEN as error:
-            raise _refused(path, f"is damaged ({str(error)[:100]})") from error
-        with file:
-            _check_tree(path, file)
-            if unpacked is None:
-                yield _config_of(path, file), file["model_weights"], None
-            else:
-                yield _text_of(path, unpacked.with_name("config.json")), file, unpacked
+            raise _refused(path, f"is damaged, or holds what does not belong together ({str(error)[:200]})") from error
 
 
 def _checked_bytes(path: Path) -> bytes:
@@ -130,38 +129,25 @@ def _unpacked(path: Path, scratch: Path) -> Path:
     return files[0].with_name("model.weights.h5")
 
 
-def _text_of(path: Path, file: Path) -> str:
-    try:
-        return file.read_text("utf-8")
-    except (OSError, ValueError) as error:
-        raise _refused(path, f"has a {file.name} that is no text") from error
-
-
 def _config_of(path: Path, file: Any) -> str:
     if "model_weights" not in file or "model_config" not in file.attrs:
         raise _refused(path, "holds weights without the layers that they belong to")
-    try:
-        text = file.attrs["model_config"]
-        return text.decode("utf-8") if isinstance(text, bytes) else str(text)
-    except _BROKEN as error:
-        raise _refused(path, f"is damaged ({str(error)[:100]})") from error
+    text = file.attrs["model_config"]
+    return text.decode("utf-8") if isinstance(text, bytes) else str(text)
 
 
 def _check_tree(path: Path, file: Any) -> None:
     """Groups and arrays of numbers only, all of them in the file itself."""
     size = 0
-    try:
-        for count, found in enumerate(_tree(file)):
-            size += found
-            if count > _MOST_OBJECTS:
-                raise ValueError(f"more than {_MOST_OBJECTS:,} objects")
-    except _BROKEN as error:
-        raise _refused(path, f"is damaged, or holds {str(error)[:200]}") from error
+    for count, found in enumerate(_tree(path, file)):
+        size += found
+        if count > _MOST_OBJECTS:
+            raise _refused(path, f"holds more than {_MOST_OBJECTS:,} objects")
     if size > MOST_EXPANDED_MB * 1_000_000:
         raise _refused(path, f"expands to more than {MOST_EXPANDED_MB} MB")
 
 
-def _tree(file: Any) -> Iterator[int]:
+def _tree(path: Path, file: Any) -> Iterator[int]:
     """Bytes of every object in a file, one after the other: a group may hold itself."""
     import h5py
 
@@ -169,27 +155,27 @@ def _tree(file: Any) -> Iterator[int]:
     while waiting:
         group, depth = waiting.pop()
         if depth > _DEEPEST:
-            raise ValueError("groups that are nested too deep")
+            raise _refused(path, "holds groups that are nested too deep")
         for name in group:
             if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-                raise ValueError(f"the link {name[:60]!r} to somewhere else")
+                raise _refused(path, f"holds the link {name[:60]!r} to somewhere else")
             found = group[name]
             if isinstance(found, h5py.Group):
                 waiting.append((found, depth + 1))
                 yield 0
             else:
-                yield _array_bytes(found, name)
+                yield _array_bytes(path, found, name)
 
 
-def _array_bytes(found: Any, name: str) -> int:
+def _array_bytes(path: Path, found: Any, name: str) -> int:
     import h5py
 
     if not isinstance(found, h5py.Dataset) or found.dtype.kind not in _NUMBERS:
-        raise ValueError(f"{name[:60]!r}, which is no array of numbers")
+        raise _refused(path, f"holds {name[:60]!r}, which is no array of numbers")
     if found.external or found.is_virtual:
-        raise ValueError(f"the array {name[:60]!r}, whose numbers lie in another file")
+        raise _refused(path, f"holds the array {name[:60]!r}, whose numbers lie in another file")
     if any(key not in _FILTERS for key in found._filters):
-        raise ValueError(f"the array {name[:60]!r}, packed in a way that is not known here")
+        raise _refused(path, f"holds the array {name[:60]!r}, packed in a way that is not known here")
     return int(found.size) * int(found.dtype.itemsize)
 
 
@@ -209,11 +195,7 @@ def _check_weights(path: Path, group: Any, architecture: Architecture) -> None:
         held += int(array.size)
         if held > architecture.parameters:
             break
-        try:
-            is_finite = bool(np.isfinite(array[()]).all())
-        except _BROKEN as error:
-            raise _refused(path, f"is damaged at {name[:80]} ({str(error)[:100]})") from error
-        if not is_finite:
+        if not np.isfinite(array[()]).all():
             raise _refused(path, f"holds weights in {name[:80]} that are not finite")
     if held != architecture.parameters:
         more = "more" if held > architecture.parameters else f"{held:,}"

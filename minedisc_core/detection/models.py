@@ -111,7 +111,7 @@ def _folder_of(text: str, settings: Settings) -> Path:
         known = ", ".join(model.name for model in list_models(settings)) or "none"
         raise ModelError(
             f"there is no model {text[:200]!r}",
-            f"a folder with a discovery.json or {PATCH_CARD}, or one of: {known}",
+            f"a folder with a discovery.json, or one of: {known}",
             "look at `minedisc models list`",
         )
     return Path(text).expanduser().resolve()
@@ -147,7 +147,7 @@ def _all_folders(settings: Settings) -> list[Model | BrokenModel]:
 def _try_load(folder: Path, settings: Settings) -> Model | BrokenModel:
     try:
         if not _holds_card(str(folder)):
-            raise ModelError(f"{folder.name} holds no {CARDS[0]}", "a model folder", "complete it or take it away")
+            raise ModelError(f"{folder.name} holds no discovery.json", "a model folder", "complete it or take it away")
         return load_model(folder.resolve(), settings)
     except MinediscError as error:
         return BrokenModel(folder, folder.name, str(error))

@@ -37,8 +37,8 @@ class PatchCard(ModelCard):
     """Side of a patch, pixels of the mosaic."""
     stride_px: int = 0
     """From one patch to the next; at most `patch_px`, so that no ground is left out."""
-    mine_output: int = -1
-    """Which of the net's outputs is the score, from 0 on; -1: not stated, as with a single output it need not be."""
+    mine_output: int | None = None
+    """Which of the net's outputs is the score, from 0 on; of a single one it need not be stated."""
     licence: str = ""
     source: str = ""
     """Who made it, and where it comes from."""
@@ -118,7 +118,7 @@ def _card(content: Mapping[str, Any]) -> PatchCard:
         scaling=content["scaling"],
         patch_px=_count(content["patch_px"]),
         stride_px=_count(content["stride_px"]),
-        mine_output=_count(content["mine_output"]) if "mine_output" in content else -1,
+        mine_output=None if content.get("mine_output") is None else _count(content["mine_output"]),
         licence=text(content["licence"]),
         source=text(content["source"]),
         file=text(content.get("file", "")),

@@ -56,7 +56,7 @@ def completed(card: PatchCard, architecture: Architecture) -> PatchCard:
     if prod(shape[:-1]) != 1:
         raise _unfit(f"of a patch of {card.patch_px} px the net makes {' x '.join(map(str, shape))} numbers")
     mine = 0 if shape[-1] == 1 else card.mine_output
-    if not 0 <= mine < shape[-1]:
+    if mine is None or mine >= shape[-1]:
         raise _unfit(f"the net has {shape[-1]} outputs, and the card does not say which is the mine (mine_output)")
     if _last_activation(architecture) not in _PROBABILITIES:
         raise _unfit("the net does not end in a sigmoid or a softmax: its outputs are no scores from 0 to 1")
@@ -111,7 +111,9 @@ class PatchNet:
         cells = self.card.geometry
         rows, cols = cells.features_along(dn.shape[0]), cells.features_along(dn.shape[1])
         try:
-            found = self._over_tile(pixels, rows) if self.runs_over_tiles else self._by_patches(pixels, rows, cols)
+            found = (
+                self._over_tile(pixels, rows, cols) if self.runs_over_tiles else self._by_patches(pixels, rows, cols)
+            )
         except self._tf.errors.OpError as error:
             raise ModelError(
                 f"TensorFlow could not run the net: {error.message[:300]}", "enough free memory", "resume the run"
@@ -138,12 +140,13 @@ class PatchNet:
             found[start : start + batch] = self._scores(np.ascontiguousarray(patches[places])).reshape(-1)
         return found
 
-    def _over_tile(self, pixels: NDArray[np.float32], rows: int) -> NDArray[np.float32]:
+    def _over_tile(self, pixels: NDArray[np.float32], rows: int, cols: int) -> NDArray[np.float32]:
         step, reach = self.card.stride_px, self.card.patch_px - self.card.stride_px
+        pixels = pixels[:, : step * cols + reach]  # whole patches only: a net may give a number for less than one
         strips = []
         for row in range(0, rows, STRIP_ROWS):
             end = min(row + STRIP_ROWS, rows)
-            strips.append(self._scores(pixels[None, step * row : step * end + reach])[0])
+            strips.append(self._scores(pixels[None, step * row : step * end + reach])[0, : end - row, :cols])
         return np.concatenate(strips)
 
 
