@@ -31,11 +31,10 @@ def read_object(path: Path) -> dict[str, Any]:
     return content
 
 
-def broken_card(
-    path: Path, held: str, expected: str = "a model card (JSON object) as `save_model` writes it"
-) -> ModelError:
+def broken_card(path: Path, held: str, expected: str = "") -> ModelError:
     """What is said of a card that cannot be used."""
-    return ModelError(f"{path} {held}", expected, "get the model again")
+    wanted = expected or "a model card (JSON object) as `save_model` writes it"
+    return ModelError(f"{path} {held}", wanted, "get the model again")
 
 
 def text(value: object) -> str:

@@ -30,6 +30,7 @@ TELLERS = re.compile(
 SENTENCES = {
     "detection/models.py": {"fits", "_check_weights_file"},
     "detection/card_values.py": {"broken_card"},
+    "detection/patch_cards.py": {"_broken"},
     "jobs/pictures.py": {"_try"},
     "imagery/composites/target.py": {"distortion"},
     "imagery/earth_engine/source.py": {"_remarks"},
