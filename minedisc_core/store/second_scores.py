@@ -1,12 +1,14 @@
 """What a second model says of each candidate: its greatest score on the place, in the same mosaic.
 
-Two runs are set side by side if they scanned the same mosaic (by its identity) with different models (by theirs). Of
-several the one that finished last counts. Scores of two models are not on one scale, so each is taken against its own
-cut-off: 0 at the cut-off, 1 at the highest score, -1 at the lowest; the disagreement is the distance, 0..2.
+Two runs are set side by side if they scanned the same mosaic (by its identity) with different models (by theirs).
+Of several the one that finished last and has a score on the place counts. Scores of two models are not on one scale,
+so each is taken against its own cut-off: 0 at the cut-off, 1 at the highest score, -1 at the lowest; the disagreement
+is the distance, 0..2.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -54,38 +56,39 @@ def renew_second_scores(cursor: Cursor, run_id: str | None = None) -> None:
     for scan in scans:
         if run_id is None or scan is own or scan.run_id in lost or (own is not None and own.is_beside(scan)):
             beside = [other for other in scans if scan.is_beside(other)]
-            second = max(beside, key=lambda other: (other.finished, other.run_id), default=None)
-            _renew(cursor, scan, second)
+            _renew(cursor, scan, sorted(beside, key=lambda other: (other.finished, other.run_id), reverse=True))
 
 
-def _renew(cursor: Cursor, own: _Scan, second: _Scan | None) -> None:
+def _renew(cursor: Cursor, own: _Scan, others: Sequence[_Scan]) -> None:
     sites = cursor.execute(
         "SELECT site_no, polygon, score FROM sites WHERE run_id = ? ORDER BY site_no", [own.run_id]
     ).fetchall()
     if not sites:
         return
-    scores: NDArray[np.float64] | None = None
-    if second is not None:
-        polygons = valid(shapely.from_wkb(np.fromiter((row[1] for row in sites), object, len(sites))))
-        scores = greatest_scores(second.folder / SCORES, polygons)
-    if scores is None:
-        scores = np.full(len(sites), np.nan)
-    known = np.isfinite(scores)
-    first = _against(np.array([row[2] for row in sites]), own.threshold)
-    apart = np.abs(first - _against(scores, second.threshold if second else 0.5))
+    polygons = valid(shapely.from_wkb(np.fromiter((row[1] for row in sites), object, len(sites))))
+    scores, which = np.full(len(sites), np.nan), np.full(len(sites), -1)
+    for number, other in enumerate(others):
+        left = np.flatnonzero(which < 0)
+        found = greatest_scores(other.folder / SCORES, polygons[left]) if len(left) else None
+        if found is not None:
+            scores[left] = found
+            which[left[np.isfinite(found)]] = number
+    first = _against(np.array([row[2] for row in sites]), np.full(len(sites), own.threshold))
+    cut_offs = np.array([*(other.threshold for other in others), np.nan])[which]
+    unknown = which < 0
     columns = (
-        pa.array(scores, pa.float64(), mask=~known),
-        pa.array([second.run_id if second and is_known else None for is_known in known.tolist()], pa.string()),
-        pa.array(apart, pa.float64(), mask=~known),
+        pa.array(scores, pa.float64(), mask=unknown),
+        pa.array([others[number].run_id if number >= 0 else None for number in which.tolist()], pa.string()),
+        pa.array(np.abs(first - _against(scores, cut_offs)), pa.float64(), mask=unknown),
     )
     _write(cursor, [row[0] for row in sites], columns)
 
 
-def _against(scores: NDArray[np.float64], threshold: float) -> NDArray[np.float64]:
-    """Scores against a cut-off: -1..1, 0 at the cut-off."""
-    over = (scores - threshold) / max(1 - threshold, 1e-9)
-    under = (scores - threshold) / max(threshold, 1e-9)
-    return np.clip(np.where(scores >= threshold, over, under), -1, 1)
+def _against(scores: NDArray[np.float64], cut_offs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Scores against cut-offs: -1..1, 0 at the cut-off."""
+    over = (scores - cut_offs) / np.maximum(1 - cut_offs, 1e-9)
+    under = (scores - cut_offs) / np.maximum(cut_offs, 1e-9)
+    return np.clip(np.where(scores >= cut_offs, over, under), -1, 1)
 
 
 def _write(cursor: Cursor, numbers: list[int], columns: tuple[pa.Array, ...]) -> None:
