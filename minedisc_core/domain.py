@@ -242,6 +242,25 @@ class PlaceChange:
 
 
 @dataclass(frozen=True)
+class SecondScore:
+    """What another model says of a place, in the same mosaic."""
+
+    score: float
+    """The greatest of its cells on the place, 0..1; of another scale than the candidate's own."""
+    run_id: str
+    model: str
+    threshold: float
+    """Its run's cut-off."""
+    disagreement: float
+    """Distance of the two scores, each against its own cut-off; 0..2."""
+
+    @property
+    def is_hit(self) -> bool:
+        """Whether the other model calls the place a mine too."""
+        return self.score > self.threshold
+
+
+@dataclass(frozen=True)
 class Candidate:
     """A site with its register match and its current status."""
 
@@ -273,6 +292,8 @@ class Candidate:
     """Whether anybody has looked at it; says nothing of a verdict."""
     change: PlaceChange | None = None
     """Against a scan of another date; None where no other scan can be compared."""
+    second: SecondScore | None = None
+    """What a second model says; None where none scanned the same mosaic or saw the place."""
 
     @property
     def impact(self) -> Impact:

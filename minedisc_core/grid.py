@@ -1,18 +1,22 @@
-"""The 270 m grid of the discovery net: cells, tiles, pixels, longitudes and geodesic measures.
+"""Cells over a mosaic: the 270 m grid of the discovery net, or that of a patch model; tiles, pixels, geodesic measures.
 
 Geometry (paper section 5.2.3, verified against the net in tests/integration): three 3x3 poolings
 give a stride of 27 px. The *trunk* (three convolutions, three poolings) makes one feature vector per
 27 px, feature f looking at rows 27f-13 .. 27f+39; the *head* (7x7, 1x1) turns features i .. i+6 into
 cell i. A side of n px has n // 27 features and n // 27 - 6 cells. The 201 px training window of cell
 i starts at row 27i; its centre pixel, row 27i + 100, is the cell's position.
+
+A model that scores patches one by one has cells of its own: one a patch, `stride_px` apart, without a
+trunk. `CellGeometry` holds what differs; all else in here and in the scan is the same for both.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
+from math import gcd
 
 import numpy as np
 import shapely
@@ -35,22 +39,79 @@ CENTRE_PX = WINDOW_PX // 2
 """Offset of a cell's centre pixel from its window's first pixel."""
 TRUNK_REACH_PX = 13
 """Pixels a feature looks at before its own 27, and after them."""
-FILL_BLOCK_PX = 3
-"""Side of the blocks in which no data is counted: the largest that divides both 27 and 201."""
-FILL_TAIL_BLOCKS = 4
-"""Blocks (12 px) that a cell's window reaches past its seventh feature."""
-
 GEOD = Geod(ellps="WGS84")
+
+
+_LARGEST_FILL_BLOCK_PX = 15
+"""Its pixels (225) are counted in a byte."""
+
+
+@dataclass(frozen=True)
+class CellGeometry:
+    """How a model's cells lie over the pixels; one number per cell and per feature of what the scan keeps of a tile."""
+
+    stride_px: int
+    """Pixels between two cells, and the side of a cell's square."""
+    window_px: int
+    """Side of what a cell stands for: the training window or the patch. Its middle is the cell's position."""
+    head_features: int = 1
+    """Side of the head's kernel in features; 1: a feature is a cell's score already."""
+    reach_px: int = 0
+    """Pixels that a feature sees before and after its own stride, of a trunk with padding inside; 0: it sees none."""
+    tail_px: int = 0
+    """Pixels past its stride that a feature needs, or there is no such feature at the raster's end."""
+
+    @classmethod
+    def of_patches(cls, patch_px: int, stride_px: int) -> CellGeometry:
+        """One cell for each whole patch of a mosaic; the patches begin every `stride_px` (at most `patch_px`)."""
+        return cls(stride_px, patch_px, tail_px=patch_px - stride_px)
+
+    @property
+    def offset_px(self) -> float:
+        """From a window's first edge to the cell's position: 100.5 for the middle of the pixel with number 100."""
+        return self.window_px / 2
+
+    @property
+    def peak_px(self) -> int:
+        """From a window's first pixel to the pixel that holds the cell's position."""
+        return self.window_px // 2
+
+    @property
+    def fill_block_px(self) -> int:
+        """Side of the blocks in which no data is counted: divides stride and window."""
+        common = gcd(self.stride_px, self.window_px)
+        return max(side for side in range(1, _LARGEST_FILL_BLOCK_PX + 1) if common % side == 0)
+
+    @property
+    def fill_tail_blocks(self) -> int:
+        """Blocks that a cell's window reaches past its last feature."""
+        return (self.window_px - self.head_features * self.stride_px) // self.fill_block_px
+
+    def features_along(self, size_px: int) -> int:
+        """Number of features along a side of `size_px` pixels."""
+        return max(0, (size_px - self.tail_px) // self.stride_px)
+
+    def cells_along(self, size_px: int) -> int:
+        """Number of cells along a side of `size_px` pixels."""
+        return max(0, self.features_along(size_px) - self.head_features + 1)
+
+    def size_px(self, cells: int) -> int:
+        """Smallest side with so many cells."""
+        return (cells + self.head_features - 1) * self.stride_px + self.tail_px
+
+
+DISCOVERY_CELLS = CellGeometry(STRIDE_PX, WINDOW_PX, HEAD_FEATURES, TRUNK_REACH_PX)
+"""The discovery net's: 270 m of 10 m pixels."""
 
 
 def features_along(size_px: int) -> int:
     """Number of trunk features along a side of `size_px` pixels."""
-    return size_px // STRIDE_PX
+    return DISCOVERY_CELLS.features_along(size_px)
 
 
 def cells_along(size_px: int) -> int:
     """Number of cells along a side of `size_px` pixels (0 if the side is under 189 px)."""
-    return max(0, features_along(size_px) - HEAD_FEATURES + 1)
+    return DISCOVERY_CELLS.cells_along(size_px)
 
 
 @dataclass(frozen=True)
@@ -99,16 +160,27 @@ class RasterGrid:
     transform: Affine
     crs: str
     """Anything pyproj takes: `EPSG:32723` or WKT."""
+    geometry: CellGeometry = DISCOVERY_CELLS
+    """How the cells of the model that scans lie over the pixels."""
 
     @property
     def features(self) -> tuple[int, int]:
         """Rows and columns of trunk features."""
-        return features_along(self.height_px), features_along(self.width_px)
+        return self.geometry.features_along(self.height_px), self.geometry.features_along(self.width_px)
 
     @property
     def cells(self) -> tuple[int, int]:
         """Rows and columns of cells."""
-        return cells_along(self.height_px), cells_along(self.width_px)
+        return self.geometry.cells_along(self.height_px), self.geometry.cells_along(self.width_px)
+
+    def for_cells(self, geometry: CellGeometry) -> RasterGrid:
+        """The same pixels under the cells of another model."""
+        return replace(self, geometry=geometry)
+
+    @property
+    def _first_edge_px(self) -> float:
+        """Row and column where the first cell's square begins."""
+        return self.geometry.offset_px - self.geometry.stride_px / 2
 
     @cached_property
     def _to_lonlat(self) -> Transformer:
@@ -117,8 +189,8 @@ class RasterGrid:
     @property
     def cell_transform(self) -> Affine:
         """Affine of a raster with one pixel per cell (`scores.tif`)."""
-        offset_px = CENTRE_PX + 0.5 - STRIDE_PX / 2
-        return self.transform @ Affine.translation(offset_px, offset_px) @ Affine.scale(STRIDE_PX)
+        edge = Affine.translation(self._first_edge_px, self._first_edge_px)
+        return self.transform @ edge @ Affine.scale(self.geometry.stride_px)
 
     def lonlat(self, rows: NDArray[np.floating], cols: NDArray[np.floating]) -> NDArray[np.float64]:
         """Longitude and latitude, shape (n, 2), of fractional pixel positions (0.5 = first centre)."""
@@ -134,13 +206,26 @@ class RasterGrid:
 
     def cell_centres(self, cells: NDArray[np.int64]) -> NDArray[np.float64]:
         """Longitude and latitude (n, 2) of the centres of `cells`, an (n, 2) array of (i, j)."""
-        centres = np.asarray(cells) * STRIDE_PX + CENTRE_PX + 0.5
+        centres = np.asarray(cells) * self.geometry.stride_px + self.geometry.offset_px
         return self.lonlat(centres[:, 0], centres[:, 1])
 
+    def peak_pixels(self, cells: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Row and column (n, 2) of the pixel that holds the centre of each of `cells`, an (n, 2) array of (i, j)."""
+        pixels: NDArray[np.int64] = np.asarray(cells) * self.geometry.stride_px + self.geometry.peak_px
+        return pixels
+
+    def cell_boxes_px(self, cells: NDArray[np.int64]) -> NDArray[np.object_]:
+        """The cells' squares in pixels (x = column, y = row), where their edges meet exactly, shape (n,)."""
+        side = self.geometry.stride_px
+        corner = np.asarray(cells, float) * side + self._first_edge_px
+        row, col = corner[:, 0], corner[:, 1]
+        squares: NDArray[np.object_] = shapely.box(col, row, col + side, row + side)
+        return squares
+
     def cell_polygons(self, cells: NDArray[np.int64]) -> NDArray[np.object_]:
-        """The 270 m squares around the centres of `cells`, EPSG:4326 polygons, shape (n,)."""
-        half = STRIDE_PX / 2
-        centres = np.asarray(cells, float) * STRIDE_PX + CENTRE_PX + 0.5
+        """The squares around the centres of `cells`, EPSG:4326 polygons, shape (n,)."""
+        half = self.geometry.stride_px / 2
+        centres = np.asarray(cells, float) * self.geometry.stride_px + self.geometry.offset_px
         corners = np.array([(-half, -half), (-half, half), (half, half), (half, -half), (-half, -half)])
         ring = centres[:, None, :] + corners[None]
         lonlat = self.lonlat(ring[..., 0].ravel(), ring[..., 1].ravel())
@@ -149,9 +234,7 @@ class RasterGrid:
 
     def site_polygon(self, cells: NDArray[np.int64]) -> BaseGeometry:
         """Union of the squares of `cells`, made in pixels (exact edges), then put in EPSG:4326."""
-        corner = np.asarray(cells, float) * STRIDE_PX + CENTRE_PX + 0.5 - STRIDE_PX / 2
-        row, col = corner[:, 0], corner[:, 1]
-        union = shapely.union_all(shapely.box(col, row, col + STRIDE_PX, row + STRIDE_PX))
+        union = shapely.union_all(self.cell_boxes_px(cells))
         return shapely.transform(union, lambda xy: self.lonlat(xy[:, 1], xy[:, 0]))
 
     @cached_property
@@ -162,10 +245,10 @@ class RasterGrid:
 
     @cached_property
     def cells_footprint(self) -> BaseGeometry:
-        """The outline of all cells in EPSG:4326: about 0.9 km inside the raster's."""
+        """The outline of all cells in EPSG:4326: of the discovery net about 0.9 km inside the raster's."""
         rows, cols = self.cells
-        start = CENTRE_PX + 0.5 - STRIDE_PX / 2
-        outline = shapely.box(start, start, start + STRIDE_PX * cols, start + STRIDE_PX * rows)
+        start, side = self._first_edge_px, self.geometry.stride_px
+        outline = shapely.box(start, start, start + side * cols, start + side * rows)
         outline = shapely.segmentize(outline, max(self.width_px, 64) / 16)
         return shapely.transform(outline, lambda xy: self.lonlat(xy[:, 1], xy[:, 0]))
 
@@ -183,9 +266,9 @@ class RasterGrid:
         return inside.reshape(rows, cols)
 
 
-def tiles(asked: NDArray[np.bool_], features_per_side: int) -> list[Tile]:
+def tiles(asked: NDArray[np.bool_], features_per_side: int, geometry: CellGeometry = DISCOVERY_CELLS) -> list[Tile]:
     """Tiles of at most `features_per_side` features a side that the `asked` cells need, row by row."""
-    needed = needed_features(asked)
+    needed = needed_features(asked, geometry.head_features)
     found = []
     for (row0, row1), (col0, col1) in product(
         _spans(needed.shape[0], features_per_side), _spans(needed.shape[1], features_per_side)
@@ -195,11 +278,11 @@ def tiles(asked: NDArray[np.bool_], features_per_side: int) -> list[Tile]:
     return found
 
 
-def needed_features(asked: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def needed_features(asked: NDArray[np.bool_], head_features: int = HEAD_FEATURES) -> NDArray[np.bool_]:
     """Mask over the features, True where a cell in `asked` looks at the feature."""
     rows, cols = asked.shape
-    needed = np.zeros((rows + HEAD_FEATURES - 1, cols + HEAD_FEATURES - 1) if asked.size else (0, 0), bool)
-    for down, right in product(range(HEAD_FEATURES), repeat=2):
+    needed = np.zeros((rows + head_features - 1, cols + head_features - 1) if asked.size else (0, 0), bool)
+    for down, right in product(range(head_features), repeat=2):
         if asked.size:
             needed[down : down + rows, right : right + cols] |= asked
     return needed
@@ -210,22 +293,22 @@ def _spans(length: int, step: int) -> Iterator[tuple[int, int]]:
         yield start, min(start + step, length)
 
 
-def tile_read(tile: Tile, height_px: int, width_px: int) -> TileRead:
+def tile_read(tile: Tile, height_px: int, width_px: int, geometry: CellGeometry = DISCOVERY_CELLS) -> TileRead:
     """Pixels to read so that the tile's features equal those of the whole raster.
 
     One feature more is read on the leading sides, where the convolutions' zero padding would differ,
     and dropped. At the raster's own edge nothing is added: there the padding is the net's own, which
-    no padding of the raster could imitate.
+    no padding of the raster could imitate. Patches need neither: each is whole in what is read.
     """
-    row, height, drop_rows = _read_span(tile.row0, tile.row1, height_px)
-    col, width, drop_cols = _read_span(tile.col0, tile.col1, width_px)
+    row, height, drop_rows = _read_span(tile.row0, tile.row1, height_px, geometry)
+    col, width, drop_cols = _read_span(tile.col0, tile.col1, width_px, geometry)
     return TileRead(PixelWindow(row, col, height, width), drop_rows, drop_cols)
 
 
-def _read_span(first: int, end: int, size_px: int) -> tuple[int, int, int]:
-    dropped = 1 if first else 0
-    start_px = STRIDE_PX * (first - dropped)
-    stop_px = min(STRIDE_PX * end + TRUNK_REACH_PX, size_px)
+def _read_span(first: int, end: int, size_px: int, geometry: CellGeometry) -> tuple[int, int, int]:
+    dropped = 1 if first and geometry.reach_px else 0
+    start_px = geometry.stride_px * (first - dropped)
+    stop_px = min(geometry.stride_px * end + geometry.tail_px + geometry.reach_px, size_px)
     return start_px, stop_px - start_px, dropped
 
 
@@ -235,16 +318,17 @@ def window_of_cell(i: int, j: int, size_px: int = WINDOW_PX) -> PixelWindow:
     return PixelWindow(STRIDE_PX * i + CENTRE_PX - half, STRIDE_PX * j + CENTRE_PX - half, size_px, size_px)
 
 
-def window_fill(fill_blocks: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Share of no data in each cell's 201 px window, 0..1, shape of the cells.
+def window_fill(fill_blocks: NDArray[np.uint8], geometry: CellGeometry = DISCOVERY_CELLS) -> NDArray[np.float32]:
+    """Share of no data in each cell's window (of the discovery net 201 px), 0..1, shape of the cells.
 
     Args:
-        fill_blocks: no-data pixels (0..9) of each 3 x 3 px block from the raster's first pixel on,
-            9 * features + FILL_TAIL_BLOCKS rows and columns (a window ends 12 px after its seventh
-            feature); blocks past the raster's edge count as 9.
+        fill_blocks: no-data pixels of each block (3 x 3 px, 0..9, for the discovery net) from the raster's
+            first pixel on, `stride / block` a feature and `fill_tail_blocks` more in rows and columns;
+            blocks past the raster's edge count as full.
+        geometry: of the cells.
     """
-    side = WINDOW_PX // FILL_BLOCK_PX
-    step = STRIDE_PX // FILL_BLOCK_PX
+    side = geometry.window_px // geometry.fill_block_px
+    step = geometry.stride_px // geometry.fill_block_px
     padded = np.zeros((fill_blocks.shape[0] + 1, fill_blocks.shape[1] + 1), np.int64)
     padded[1:, 1:] = fill_blocks.astype(np.int64).cumsum(0).cumsum(1)
     rows, cols = (max(0, (n - side) // step + 1) for n in fill_blocks.shape)
@@ -252,7 +336,7 @@ def window_fill(fill_blocks: NDArray[np.uint8]) -> NDArray[np.float32]:
     bottom, right = top + side, left + side
     total = padded[np.ix_(bottom, right)] - padded[np.ix_(top, right)]
     total = total - padded[np.ix_(bottom, left)] + padded[np.ix_(top, left)]
-    fractions: NDArray[np.float32] = (total / float(WINDOW_PX * WINDOW_PX)).astype(np.float32)
+    fractions: NDArray[np.float32] = (total / float(geometry.window_px**2)).astype(np.float32)
     return fractions
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
-from minedisc_core.domain import Candidate, PlaceChange, RegisterMatch, TitleMatch
+from minedisc_core.domain import Candidate, PlaceChange, RegisterMatch, SecondScore, TitleMatch
 from minedisc_core.registers.sentences import describe
 from pages import words
 from pages.texts import numerals, t, translated
@@ -27,12 +28,28 @@ def _machine(candidate: Candidate) -> Iterator[Fact]:
     site = candidate.site
     cut_off = t("cut-off {threshold} · mean {mean}", threshold=_short(candidate.threshold), mean=score(site.mean_score))
     yield t("Score"), score(site.score), cut_off
+    if candidate.model:
+        yield t("Found by"), candidate.model, t("the model of this run")
+    if candidate.second:
+        yield _second(candidate.second)
     yield t("Impact class"), *_impact(candidate)
     cells = words.count(site.cells, "cell")
-    of = t("{cells} of 270 m; not the mine's own area", cells=cells)
+    side_m = round(math.sqrt(site.area_cells_ha * 10_000 / max(1, site.cells)), -1)
+    of = t("{cells} of {side} m; not the mine's own area", cells=cells, side=_short(side_m))
     yield t("Area of the cells"), words.ha(site.area_cells_ha), of
     if candidate.area_drawn_ha is not None:
         yield t("Drawn area"), words.ha(candidate.area_drawn_ha), t("of the footprint, geodesic")
+
+
+def _second(second: SecondScore) -> Fact:
+    """What another model says of the place."""
+    cut_off = _short(second.threshold)
+    told = (
+        t("{model}; also above its cut-off {threshold}", model=second.model, threshold=cut_off)
+        if second.is_hit
+        else t("{model}; not above its cut-off {threshold}: the models disagree", model=second.model, threshold=cut_off)
+    )
+    return t("Second model"), score(second.score), told
 
 
 def _short(value: float) -> str:

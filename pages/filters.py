@@ -20,6 +20,7 @@ ORDERS = Labels(
         "priority": "Priority",
         "score": "Score",
         "uncertainty": "Uncertainty",
+        "disagreement": "Models disagree",
         "place": "Place",
         "oldest": "Oldest",
     }

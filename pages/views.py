@@ -17,7 +17,7 @@ from pages.session import SessionKeys
 
 ALL = "all"
 """A choice without limits, where that is not what a view begins with."""
-ORDERS = ("priority", "score", "uncertainty", "place", "oldest")
+ORDERS = ("priority", "score", "uncertainty", "disagreement", "place", "oldest")
 HIDDEN = ("hide", "show", "only")
 SEEN = {"": None, "yes": True, "no": False}
 EVERY_SCORE = (0.0, 1.0)

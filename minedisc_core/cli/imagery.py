@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from minedisc_core.cli.options import AsJson, Home, settings_of
 from minedisc_core.cli.output import clean, print_json, print_table, say
+from minedisc_core.errors import UsageError
 
 if TYPE_CHECKING:
     from minedisc_core.detection.cards import ModelCard
@@ -40,7 +42,7 @@ def list_models(home: Home = None, as_json: AsJson = False) -> None:
     if as_json:
         print_json([_facts(model) for model in found])
     else:
-        head = ("model", "level", "bands", "threshold", "impact net", "demonstration")
+        head = ("model", "level", "bands", "threshold", "impact net", "demonstration", "cell px")
         print_table(head, [_row(model) for model in found])
     for broken in broken_models(settings):
         say(f"{broken.name} cannot be used: {broken.problem}")
@@ -55,7 +57,42 @@ def _row(model: Model) -> list[object]:
         card.threshold,
         model.impact is not None,
         card.is_demonstration,
+        model.geometry.stride_px,
     ]
+
+
+@models.command()
+def add(
+    file: Annotated[
+        str, typer.Argument(help="A .keras or .h5 file, or the name of a ready-made card.", show_default=False)
+    ],
+    card: Annotated[Path | None, typer.Option(help="The file's card (JSON).")] = None,
+    source: Annotated[
+        str | None, typer.Option("--from", help="Of a ready-made card: the model's file, or its address (http, https).")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="What --model will take.")] = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add a model of other people: a Keras classifier of patches. Its file is looked through before anything is kept.
+
+    With --card it is FILE that is added; with --from FILE names a ready-made card.
+    """
+    from minedisc_core.detection.adding import add_model, add_ready_made
+
+    if (card is None) == (source is None):
+        raise UsageError(
+            "a model needs either --card or --from", "FILE --card CARD, or the name of a ready-made card --from FILE"
+        )
+    settings = settings_of(home)
+    if card is not None:
+        added = add_model(Path(file), card, settings, name)
+    else:
+        added = add_ready_made(file, str(source), settings, name)
+    if as_json:
+        print_json(_facts(added))
+    else:
+        print(f"{added.name} is added: {added.folder}")
 
 
 @models.command()

@@ -37,7 +37,7 @@ REASON_HELP = f"Why it is rejected: {', '.join(get_args(ReasonWord))}. Left out:
 REASONS_HELP = "Why it was rejected; repeatable."
 _GEOJSON_MAX_BYTES = 5_000_000
 FormatWord = Literal["csv", "kml", "kmz", "gpkg", "parquet"]
-OrderWord = Literal["score", "uncertainty", "oldest", "place", "priority"]
+OrderWord = Literal["score", "uncertainty", "oldest", "place", "priority", "disagreement"]
 Analyst = Annotated[str | None, typer.Option("--analyst", help="Who decides (default: your login name).")]
 
 
@@ -119,7 +119,7 @@ def candidates(
     if as_json:
         print_json(found)
         return
-    head = ("candidate", "score", "impact", "status", "register", "lon", "lat", "cells ha", "change")
+    head = ("candidate", "score", "impact", "status", "register", "lon", "lat", "cells ha", "change", "2nd model")
     print_table(head, [_candidate_row(candidate) for candidate in found])
     say(f"{len(found)} candidates" + ("" if discarded else ' (--discarded lists those hidden as "no ore" too)'))
 
@@ -127,7 +127,8 @@ def candidates(
 def _candidate_row(found: dict[str, Any]) -> list[object]:
     place = [f"{found[axis]:.5f}" for axis in ("lon", "lat")]
     words = [found["impact"], found["status"], found["register_status"]]
-    size = [f"{found['area_cells_ha']:,.1f}", found["change"] or ""]
+    second = "" if found["second_score"] is None else f"{found['second_score']:.3f}"
+    size = [f"{found['area_cells_ha']:,.1f}", found["change"] or "", second]
     return [found["candidate_id"], found["score"], *words, *place, *size]
 
 

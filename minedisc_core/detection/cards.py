@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from minedisc_core.detection.card_values import broken_card as _broken
+from minedisc_core.detection.card_values import listed as _list
+from minedisc_core.detection.card_values import number as _number
+from minedisc_core.detection.card_values import read_object as _read_object
+from minedisc_core.detection.card_values import text as _text
 from minedisc_core.detection.networks import NetKind
 from minedisc_core.domain import IMPACT_CLASSES, ProductLevel
-from minedisc_core.errors import ModelError
+from minedisc_core.grid import DISCOVERY_CELLS, CellGeometry
 from minedisc_core.runs import write_json
 
 FORMAT = 1
@@ -36,7 +39,6 @@ PAPER_FIGURES: Mapping[NetKind, Mapping[str, float]] = {
 }
 """The paper's figures, to stand beside a model's own (sections 5.2.3 and 5.2.4); they are no promise."""
 DISCOVERY_CLASSES = ("background", "mine")
-_MAX_BYTES = 1_000_000
 _MAX_BANDS = 64
 
 
@@ -78,6 +80,11 @@ class ModelCard:
     paper: Mapping[str, float] = field(default_factory=dict)
     """The paper's figures for the same net."""
 
+    @property
+    def geometry(self) -> CellGeometry:
+        """How the cells lie over the pixels."""
+        return DISCOVERY_CELLS
+
 
 def write_card(path: Path, card: ModelCard) -> None:
     """Write a card as JSON, whole or not at all."""
@@ -101,24 +108,6 @@ def read_card(path: Path, net: NetKind) -> ModelCard:
         raise _broken(path, f"has no {error.args[0]!r}") from error
     except (TypeError, ValueError, AttributeError, OverflowError) as error:
         raise _broken(path, f"cannot be used: {str(error)[:300]}") from error
-
-
-def _read_object(path: Path) -> dict[str, Any]:
-    try:
-        if not path.is_file():
-            raise _broken(path, "is missing or no file")
-        if path.stat().st_size > _MAX_BYTES:
-            raise _broken(path, f"is {path.stat().st_size:,} bytes large")
-        content = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise _broken(path, f"cannot be read ({str(error)[:200]})") from error
-    if not isinstance(content, dict):
-        raise _broken(path, f"holds a {type(content).__name__}")
-    return content
-
-
-def _broken(path: Path, held: str) -> ModelError:
-    return ModelError(f"{path} {held}", "a model card (JSON object) as `save_model` writes it", "get the model again")
 
 
 def _card(content: Mapping[str, Any], net: NetKind) -> ModelCard:
@@ -165,21 +154,3 @@ def _checked(card: ModelCard) -> ModelCard:
         if is_wrong:
             raise ValueError(text)
     return card
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str) or len(value) > 2_000:
-        raise TypeError(f"{str(value)[:40]!r} is no (short) text")
-    return value
-
-
-def _number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise TypeError(f"{str(value)[:40]!r} is no finite number")
-    return float(value)
-
-
-def _list(value: object) -> list[Any]:
-    if not isinstance(value, list) or len(value) > 1_000:
-        raise TypeError(f"{str(value)[:40]!r} is no (short) list")
-    return value

@@ -1,6 +1,7 @@
 """Models as folders: a discovery net and, optionally, an impact net, each a card and a weights file.
 
     discovery.json  discovery.safetensors  [impact.json  impact.safetensors]
+    patch.json  model.keras | model.h5      (a net of other people: see `patch_cards`)
 
 A card names everything needed to use the net honestly (bands, product level, normalisation, threshold,
 how it was trained); a weights file holds named float tensors and nothing that could run. Files are
@@ -20,14 +21,19 @@ from numpy.typing import NDArray
 
 from minedisc_core.detection.cards import ModelCard, read_card, write_card
 from minedisc_core.detection.networks import NetKind, Tensors, parameter_count, tensor_shapes
+from minedisc_core.detection.patch_cards import CARD as PATCH_CARD
+from minedisc_core.detection.patch_cards import PatchCard, file_hash, read_patch_card
 from minedisc_core.domain import ProductLevel
 from minedisc_core.errors import MinediscError, ModelError, UsageError
+from minedisc_core.grid import CellGeometry
 from minedisc_core.runs import write_atomically
 from minedisc_core.settings import Settings
 
 _NAME = re.compile(r"[^/\\\x00._][^/\\\x00]{0,99}")
 """A folder's name that `list_models` shows: no path."""
 _HEADER_MAX_BYTES = 100_000
+CARDS = ("discovery.json", PATCH_CARD)
+"""Cards of nets that find mines; a model folder holds one of them."""
 _DTYPES = ("F16", "F32")
 
 
@@ -40,6 +46,11 @@ class Model:
     """The folder's name: what `--model` takes."""
     discovery: ModelCard
     impact: ModelCard | None
+
+    @property
+    def geometry(self) -> CellGeometry:
+        """How its cells lie over a mosaic's pixels."""
+        return self.discovery.geometry
 
 
 @dataclass(frozen=True)
@@ -61,6 +72,8 @@ def load_model(name_or_dir: str | Path, settings: Settings) -> Model:
         ModelError: there is no such model, or a card is broken, or the two cards do not belong together.
     """
     folder = _folder_of(str(name_or_dir), settings)
+    if (folder / PATCH_CARD).exists():
+        return _load_patch_model(folder)
     discovery = read_card(folder / "discovery.json", "discovery")
     impact = read_card(folder / "impact.json", "impact") if (folder / "impact.json").exists() else None
     if impact and impact.level != discovery.level:
@@ -75,6 +88,15 @@ def load_model(name_or_dir: str | Path, settings: Settings) -> Model:
     return Model(folder, folder.name, discovery, impact)
 
 
+def _load_patch_model(folder: Path) -> Model:
+    if (folder / "discovery.json").exists():
+        raise ModelError(f"{folder} holds two kinds of models", "one card of a net that finds mines", "take one out")
+    card = read_patch_card(folder / PATCH_CARD, is_stored=True)
+    if not (folder / card.file).is_file():
+        raise ModelError(f"{folder / card.file} is missing", "the net's file beside the card", "add the model again")
+    return Model(folder, folder.name, card, None)
+
+
 def weights_path(folder: Path, net: NetKind) -> Path:
     """Weights file of a net in a model folder."""
     return folder / f"{net}.safetensors"
@@ -83,9 +105,9 @@ def weights_path(folder: Path, net: NetKind) -> Path:
 def _folder_of(text: str, settings: Settings) -> Path:
     if _NAME.fullmatch(text):
         for parent in (settings.models, settings.shipped_models):
-            if _holds_discovery_card(str(parent / text)):
+            if _holds_card(str(parent / text)):
                 return parent / text
-    if not _holds_discovery_card(text):
+    if not _holds_card(text):
         known = ", ".join(model.name for model in list_models(settings)) or "none"
         raise ModelError(
             f"there is no model {text[:200]!r}",
@@ -95,9 +117,9 @@ def _folder_of(text: str, settings: Settings) -> Path:
     return Path(text).expanduser().resolve()
 
 
-def _holds_discovery_card(text: str) -> bool:
+def _holds_card(text: str) -> bool:
     try:
-        return (Path(text).expanduser() / "discovery.json").exists()
+        return any((Path(text).expanduser() / name).exists() for name in CARDS)
     except (OSError, ValueError, RuntimeError):  # too long, a zero byte, an unknown home
         return False
 
@@ -124,7 +146,7 @@ def _all_folders(settings: Settings) -> list[Model | BrokenModel]:
 
 def _try_load(folder: Path, settings: Settings) -> Model | BrokenModel:
     try:
-        if not (folder / "discovery.json").exists():
+        if not _holds_card(str(folder)):
             raise ModelError(f"{folder.name} holds no discovery.json", "a model folder", "complete it or take it away")
         return load_model(folder.resolve(), settings)
     except MinediscError as error:
@@ -158,6 +180,12 @@ def load_tensors(model: Model, net: NetKind) -> dict[str, NDArray[np.float32]]:
     card = model.discovery if net == "discovery" else model.impact
     if card is None:
         raise ModelError(f"{model.name} has no impact net", remedy="choose a model with one")
+    if isinstance(card, PatchCard):
+        raise ModelError(
+            f"{model.name} is a patch model: its net is not the paper's",
+            "a model that was trained here",
+            "scan with it; for training and fine-tuning choose another",
+        )
     path = weights_path(model.folder, net)
     _check_weights_file(path, card)
     try:
@@ -254,6 +282,10 @@ def _storable(values: NDArray[np.floating]) -> NDArray[np.floating]:
 def model_identity(model: Model) -> str:
     """SHA-256 over the cards and weights: two folders with one identity give the same scores."""
     digest = hashlib.sha256()
+    if isinstance(model.discovery, PatchCard):
+        for path in (model.folder / PATCH_CARD, model.folder / model.discovery.file):
+            digest.update(file_hash(path).encode())
+        return digest.hexdigest()
     for card in filter(None, (model.discovery, model.impact)):
         for path in (model.folder / f"{card.net}.json", weights_path(model.folder, card.net)):
             digest.update(hashlib.sha256(path.read_bytes()).digest())

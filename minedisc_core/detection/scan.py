@@ -41,7 +41,7 @@ Result = TypeVar("Result")
 
 
 class Net(Protocol):
-    """The discovery net in two halves."""
+    """The discovery net in two halves; of a patch model the trunk gives the scores, and the head hands them on."""
 
     def trunk(self, dn: NDArray[np.uint16], no_data: NDArray[np.bool_] | None) -> NDArray[np.float32]:
         """Features (h // 27, w // 27, 64) of DN (h, w, band); `no_data` (h, w), None if there is none.
@@ -135,7 +135,7 @@ def scan(
         RunError: a result could not be saved.
     """
     job = _Scan(grid, asked, read_tile, net, store, hooks or Hooks(), retry_wait_s)
-    wanted = tiles(asked, features_per_side)
+    wanted = tiles(asked, features_per_side, grid.geometry)
     # `closing`: whatever ends the scan, no thread reads on when this returns and the mosaic is closed.
     with closing(_in_order(wanted, job.fetch, job.score, scorers)) as outcomes, ThreadPoolExecutor(1, "save") as saving:
         for _, band in groupby(outcomes, key=lambda pair: pair[0].row0):
@@ -180,7 +180,7 @@ class _Scan:
         self.fill = np.zeros(grid.cells, np.float32)
         self.failed = np.zeros(grid.cells, bool)
         self.problems: list[TileProblem] = []
-        self.band = FeatureBand.before_the_first(grid.features[1])
+        self.band = FeatureBand.before_the_first(grid.features[1], grid.geometry)
 
     def fetch(self, tile: Tile) -> TileResult | _Pixels | _Failure:
         """A tile's saved result, else its pixels (in the reading thread)."""
@@ -190,10 +190,10 @@ class _Scan:
         return self._attempts(lambda: self._read(tile)) if saved is None else saved
 
     def _read(self, tile: Tile) -> _Pixels:
-        wanted = tile_read(tile, self.grid.height_px, self.grid.width_px)
+        wanted = tile_read(tile, self.grid.height_px, self.grid.width_px, self.grid.geometry)
         dn = self.read_tile(wanted.window)
         no_data = dn.min(axis=-1) == 0
-        blocks = fill_blocks(no_data, tile, wanted)
+        blocks = fill_blocks(no_data, tile, wanted, self.grid.geometry)
         return _Pixels(dn, no_data if no_data.any() else None, blocks)
 
     def _attempts(self, action: Callable[[], Result]) -> Result | _Failure:
@@ -212,7 +212,7 @@ class _Scan:
         """The trunk over a tile's pixels (in a scoring thread)."""
         if not isinstance(fetched, _Pixels) or self.hooks.is_cancelled():
             return _Outcome(_Failure("cancelled") if isinstance(fetched, _Pixels) else fetched, is_new=False)
-        wanted = tile_read(tile, self.grid.height_px, self.grid.width_px)
+        wanted = tile_read(tile, self.grid.height_px, self.grid.width_px, self.grid.geometry)
         features = self._attempts(lambda: self.net.trunk(fetched.dn, fetched.no_data))
         if isinstance(features, _Failure):
             return _Outcome(features, is_new=True)

@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 from minedisc_core.detection.cards import ModelCard
 from minedisc_core.detection.models import Model, load_tensors
 from minedisc_core.detection.networks import FEATURES, MINE, TRUNK_LAYERS, Tensors, tensorflow
+from minedisc_core.detection.patch_cards import PatchCard
+from minedisc_core.detection.patch_net import load_patch_net
+from minedisc_core.detection.scan import Net
 from minedisc_core.domain import IMPACT_CLASSES
 from minedisc_core.errors import ModelError
 
@@ -154,12 +157,14 @@ def _impact_graph(tf: Any, weights: dict[str, Any], card: ModelCard) -> Any:
     return run
 
 
-def discovery_net(model: Model, threads: int | None = None) -> DiscoveryNet:
-    """The discovery net of a model, ready to score.
+def discovery_net(model: Model, threads: int | None = None) -> Net:
+    """The net of a model that finds mines, ready to score: the paper's, or a patch net of other people.
 
     Raises:
         ModelError: the weights cannot be used.
     """
+    if isinstance(model.discovery, PatchCard):
+        return load_patch_net(model.folder, model.discovery, threads)
     return DiscoveryNet(model.discovery, load_tensors(model, "discovery"), threads)
 
 

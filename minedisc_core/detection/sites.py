@@ -17,7 +17,7 @@ from scipy import ndimage
 from minedisc_core.detection.coverage import cell_areas_ha
 from minedisc_core.detection.scan import FLAGGED_FILL
 from minedisc_core.domain import IMPACT_CLASSES, Impact, ImpactProbabilities, Site
-from minedisc_core.grid import CENTRE_PX, STRIDE_PX, RasterGrid
+from minedisc_core.grid import RasterGrid
 
 _NO_ORE = IMPACT_CLASSES.index(Impact.NO_ORE)
 
@@ -105,7 +105,7 @@ def _site_columns(grid: RasterGrid, hits: Hits, starts: NDArray[np.int64], rules
     polygons = _polygons(grid, hits.cells, starts)
     centroids = shapely.get_coordinates(shapely.centroid(polygons))
     peaks = hits.cells[starts]
-    peak_lonlat = grid.cell_centres(peaks)
+    peak_lonlat, peak_px = grid.cell_centres(peaks), grid.peak_pixels(peaks)
     impact, probabilities, discarded = _impacts(hits, starts, cells, rules)
     return {
         "polygon": list(polygons),
@@ -113,8 +113,8 @@ def _site_columns(grid: RasterGrid, hits: Hits, starts: NDArray[np.int64], rules
         "lat": centroids[:, 1].tolist(),
         "peak_lon": peak_lonlat[:, 0].tolist(),
         "peak_lat": peak_lonlat[:, 1].tolist(),
-        "peak_row_px": (peaks[:, 0] * STRIDE_PX + CENTRE_PX).tolist(),
-        "peak_col_px": (peaks[:, 1] * STRIDE_PX + CENTRE_PX).tolist(),
+        "peak_row_px": peak_px[:, 0].tolist(),
+        "peak_col_px": peak_px[:, 1].tolist(),
         "score": hits.scores[starts].tolist(),
         "mean_score": (np.add.reduceat(hits.scores.astype(float), starts) / cells).tolist(),
         "cells": cells.tolist(),
@@ -128,9 +128,7 @@ def _site_columns(grid: RasterGrid, hits: Hits, starts: NDArray[np.int64], rules
 
 def _polygons(grid: RasterGrid, cells: NDArray[np.int64], starts: NDArray[np.int64]) -> NDArray[np.object_]:
     """Union of each site's squares: made in pixels, where edges are exact, then put in EPSG:4326 together."""
-    corner = cells * float(STRIDE_PX) + CENTRE_PX + 0.5 - STRIDE_PX / 2
-    row, col = corner[:, 0], corner[:, 1]
-    squares = shapely.box(col, row, col + STRIDE_PX, row + STRIDE_PX)
+    squares = grid.cell_boxes_px(cells)
     ends = np.append(starts[1:], len(cells))
     unions = squares[starts].copy()
     for site in np.flatnonzero(ends - starts > 1):

@@ -27,7 +27,7 @@ from shapely.geometry.base import BaseGeometry
 
 from minedisc_core.domain import Site
 from minedisc_core.errors import ImageryError
-from minedisc_core.grid import PATCH_PX, STRIDE_PX, WINDOW_PX, PixelWindow, RasterGrid
+from minedisc_core.grid import DISCOVERY_CELLS, PATCH_PX, WINDOW_PX, CellGeometry, PixelWindow, RasterGrid
 from minedisc_core.imagery.geotiff import Mosaic, pixel_size_m
 from minedisc_core.imagery.outline_file import OUTLINES, outlines_as_json
 from minedisc_core.imagery.pictures import (
@@ -105,6 +105,7 @@ def write_chips(
     folder: Path,
     hit_cells: Mapping[str, NDArray[np.int64]] | None = None,
     stretch: Stretch | None = None,
+    geometry: CellGeometry = DISCOVERY_CELLS,
 ) -> int:
     """Write all chips of all sites, and `outlines.json`; gives the number of chips written.
 
@@ -117,6 +118,7 @@ def write_chips(
         folder: of the chips; made if missing.
         hit_cells: centre pixels (row, column) of each site's hits, for the outlines of single cells.
         stretch: of the run; None measures it.
+        geometry: of the cells of the model that found the sites.
 
     Raises:
         ImageryError: a chip cannot be read or written.
@@ -130,7 +132,7 @@ def write_chips(
             write = partial(_write_site, mosaic, folder, kinds, chosen)
             with ThreadPoolExecutor(_THREADS) as pool:
                 list(pool.map(write, sorted(sites, key=block_of)))
-        replace_file(folder / OUTLINES, outlines_as_json(_all_outlines(mosaic, sites, hit_cells or {})))
+        replace_file(folder / OUTLINES, outlines_as_json(_all_outlines(mosaic, sites, hit_cells or {}, geometry)))
     return len(sites) * len(chip_names("", kinds))
 
 
@@ -157,14 +159,15 @@ def read_stretch(folder: Path) -> Stretch | None:
 
 
 def _all_outlines(
-    mosaic: Mosaic, sites: Sequence[Site], hit_cells: Mapping[str, NDArray[np.int64]]
+    mosaic: Mosaic, sites: Sequence[Site], hit_cells: Mapping[str, NDArray[np.int64]], geometry: CellGeometry
 ) -> dict[str, dict[str, Any]]:
+    grid = mosaic.grid.for_cells(geometry)
     told = {
         "imagery_start": _iso(mosaic.imagery_start),
         "imagery_end": _iso(mosaic.imagery_end),
         "source": mosaic.source,
     }
-    return {site.site_id: asdict(outlines(site, mosaic.grid, hit_cells.get(site.site_id))) | told for site in sites}
+    return {site.site_id: asdict(outlines(site, grid, hit_cells.get(site.site_id))) | told for site in sites}
 
 
 def _iso(day: date | None) -> str | None:
@@ -176,14 +179,14 @@ def outlines(site: Site, grid: RasterGrid, hit_cells: NDArray[np.int64] | None =
 
     Args:
         site: the site.
-        grid: of the mosaic.
+        grid: of the mosaic, under the cells of the model that found the site.
         hit_cells: centre pixels (row, column) of the site's hits, shape (n, 2).
     """
     window = chip_window(site)
     height_m, width_m = pixel_size_m(grid, (site.peak_row_px, site.peak_col_px))
     centre, half = WINDOW_PX / 2, PATCH_PX / 2
     patch = (centre - half, centre - half, centre + half, centre + half)
-    squares = () if hit_cells is None else tuple(_square(cell, window) for cell in np.asarray(hit_cells))
+    squares = () if hit_cells is None else tuple(_square(cell, window, grid.geometry) for cell in np.asarray(hit_cells))
     rings = tuple(_ring(ring, grid, window) for ring in _rings(site.polygon))
     sizes = round(height_m, 3), round(width_m, 3)
     return ChipOutlines(WINDOW_PX, *sizes, patch, rings, squares, round(north_deg(site, grid), 2))
@@ -220,9 +223,11 @@ def _from_lonlat(crs: str) -> Transformer:
     return Transformer.from_crs("EPSG:4326", CRS.from_user_input(crs), always_xy=True)
 
 
-def _square(cell: NDArray[np.int64], window: PixelWindow) -> tuple[float, float, float, float]:
-    left, top = cell[1] + 0.5 - STRIDE_PX / 2 - window.col, cell[0] + 0.5 - STRIDE_PX / 2 - window.row
-    return float(left), float(top), float(left + STRIDE_PX), float(top + STRIDE_PX)
+def _square(cell: NDArray[np.int64], window: PixelWindow, geometry: CellGeometry) -> tuple[float, float, float, float]:
+    side = geometry.stride_px
+    shift = geometry.offset_px - geometry.peak_px - side / 2
+    left, top = cell[1] + shift - window.col, cell[0] + shift - window.row
+    return float(left), float(top), float(left + side), float(top + side)
 
 
 def block_of(site: Site) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from minedisc_core.detection.models import Model
 from minedisc_core.detection.scorer import ImpactNet
 from minedisc_core.detection.sites import Hits
 from minedisc_core.domain import IMPACT_CLASSES
-from minedisc_core.grid import CENTRE_PX, PATCH_PX, STRIDE_PX, PixelWindow
+from minedisc_core.grid import PATCH_PX, PixelWindow
 from minedisc_core.imagery.geotiff import Mosaic
 from minedisc_core.jobs.patches import PatchCutter
 
@@ -43,7 +43,9 @@ class HitCollector:
         self._cells.append(cells)
         if self.net is not None and len(cells):
             self._probabilities.append(self._classified(self.net, cells))
-        self.tiles.forget_above(STRIDE_PX * (first_row + len(scores)) + CENTRE_PX - PATCH_PX // 2)
+        geometry = self.model.geometry
+        next_peak_px = geometry.stride_px * (first_row + len(scores)) + geometry.peak_px
+        self.tiles.forget_above(next_peak_px - PATCH_PX // 2)
 
     def _classified(self, net: ImpactNet, cells: NDArray[np.int64]) -> NDArray[np.float32]:
         patches = self._patches.cut(cells)

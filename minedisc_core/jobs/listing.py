@@ -12,10 +12,11 @@ from shapely.geometry.base import BaseGeometry
 
 from minedisc_core.detection.coverage import area_km2
 from minedisc_core.detection.models import Model
+from minedisc_core.detection.patch_cards import PatchCard
 from minedisc_core.detection.scan import FEATURES_PER_SIDE
 from minedisc_core.domain import RunState, RunSummary
 from minedisc_core.errors import RunError
-from minedisc_core.grid import STRIDE_PX, RasterGrid, tiles
+from minedisc_core.grid import RasterGrid, tiles
 from minedisc_core.jobs.progress import ScanProgress, read_progress
 from minedisc_core.jobs.request import area_of
 from minedisc_core.runs import REQUEST, RESULT, read_json, read_summary
@@ -26,6 +27,8 @@ _START_S = 12.0
 _BANDS = 12
 _MPX_PER_THREAD_S = 5.0
 """Pixels read and scored per thread and second with 12 bands (minedisc bench scan)."""
+_MULTIPLY_ADDS_PER_THREAD_S = 25e9
+"""What a patch model's net does per thread and second, patch by patch (a 48 px net of 71 million a patch)."""
 _PICTURE_S_PER_MPX = 0.35
 """Map-tile pyramids, per million pixels of the whole mosaic."""
 
@@ -97,16 +100,21 @@ def estimate(
     Args:
         grid: of the mosaic.
         aoi: GeoJSON or geometry in EPSG:4326; None = the whole mosaic.
-        model: its number of bands counts.
+        model: its cells count, its number of bands, and of a patch model the size of its net.
         threads: that the scan may use.
 
     Raises:
         UsageError: the area is no polygon.
     """
     area = aoi if isinstance(aoi, BaseGeometry) else area_of(aoi)
-    asked = grid.asked_cells(area)
-    features = sum((tile.row1 - tile.row0) * (tile.col1 - tile.col0) for tile in tiles(asked, FEATURES_PER_SIDE))
-    mpx = features * STRIDE_PX**2 / 1e6
+    cells = grid.for_cells(model.geometry)
+    asked = cells.asked_cells(area)
+    wanted = tiles(asked, FEATURES_PER_SIDE, model.geometry)
+    features = sum((tile.row1 - tile.row0) * (tile.col1 - tile.col0) for tile in wanted)
+    mpx = features * model.geometry.stride_px**2 / 1e6
     rate = _MPX_PER_THREAD_S * threads * (0.5 + 0.5 * _BANDS / max(1, len(model.discovery.bands)))
     pictures = _PICTURE_S_PER_MPX * grid.height_px * grid.width_px / 1e6
-    return Estimate(area_km2(grid, asked), _START_S + mpx / rate + pictures)
+    patches = 0.0
+    if isinstance(model.discovery, PatchCard):
+        patches = features * model.discovery.multiply_adds / (_MULTIPLY_ADDS_PER_THREAD_S * threads)
+    return Estimate(area_km2(cells, asked), _START_S + mpx / rate + pictures + patches)

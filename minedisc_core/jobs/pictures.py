@@ -9,7 +9,7 @@ from pathlib import Path
 
 from minedisc_core.detection.sites import SiteGroups
 from minedisc_core.errors import ImageryError
-from minedisc_core.grid import CENTRE_PX, STRIDE_PX
+from minedisc_core.grid import RasterGrid
 from minedisc_core.imagery.chips import write_chips
 from minedisc_core.imagery.display import available_display_kinds, write_display
 from minedisc_core.imagery.geotiff import Mosaic
@@ -19,8 +19,9 @@ from minedisc_core.runs import CHIPS
 
 
 def write_pictures(
-    mosaic: Mosaic, groups: SiteGroups, run_dir: Path, step: Callable[[str], None], runs: Path | None = None
-) -> list[str]:
+    mosaic: Mosaic, groups: SiteGroups, run_dir: Path, step: Callable[[str], None], runs: Path | None = None,
+    grid: RasterGrid | None = None,
+) -> list[str]:  # fmt: skip
     """Write pyramids and chips with one stretch for the run, and chips of the same ground on other dates.
 
     Pictures are no result: what cannot be written is told, one sentence each, and the run goes on.
@@ -31,6 +32,7 @@ def write_pictures(
         run_dir: the run's folder.
         step: called with a sentence before each step; may raise to stop.
         runs: folder of all runs, whose mosaics may show the sites on other dates; None: they are not looked for.
+        grid: the mosaic's pixels under the cells of the sites; None: the discovery net's.
     """
     if not picture_kinds(mosaic.bands):
         return []
@@ -40,7 +42,7 @@ def write_pictures(
         step(f"writing map tiles ({kind.replace('_', ' ')})")
         _try(partial(write_display, mosaic, run_dir / f"{kind}.tif", kind, stretch), problems)
     step(f"writing chips of {len(groups.sites)} sites")
-    _try(partial(_write_chips, mosaic, groups, run_dir, stretch), problems)
+    _try(partial(_write_chips, mosaic, groups, run_dir, stretch, grid or mosaic.grid), problems)
     if runs is not None:
         _try(partial(_write_pairs, mosaic, groups, run_dir, runs, step), problems)
     return problems
@@ -60,11 +62,9 @@ def _write_pairs(mosaic: Mosaic, groups: SiteGroups, run_dir: Path, runs: Path, 
         write_pairs(own, groups.sites, others)
 
 
-def _write_chips(mosaic: Mosaic, groups: SiteGroups, run_dir: Path, stretch: Stretch) -> None:
-    centres = {
-        site.site_id: cells * STRIDE_PX + CENTRE_PX for site, cells in zip(groups.sites, groups.cells, strict=True)
-    }
-    write_chips(mosaic, groups.sites, run_dir / CHIPS, centres, stretch)
+def _write_chips(mosaic: Mosaic, groups: SiteGroups, run_dir: Path, stretch: Stretch, grid: RasterGrid) -> None:
+    centres = {site.site_id: grid.peak_pixels(cells) for site, cells in zip(groups.sites, groups.cells, strict=True)}
+    write_chips(mosaic, groups.sites, run_dir / CHIPS, centres, stretch, grid.geometry)
 
 
 def _try(action: Callable[[], object], problems: list[str]) -> None:

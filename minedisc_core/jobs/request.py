@@ -21,7 +21,7 @@ from minedisc_core.detection.models import Model, fits, load_model, model_identi
 from minedisc_core.detection.scan import FEATURES_PER_SIDE
 from minedisc_core.domain import ProductLevel
 from minedisc_core.errors import ImageryError, ModelError, RunError, UsageError
-from minedisc_core.grid import WINDOW_PX, RasterGrid
+from minedisc_core.grid import DISCOVERY_CELLS, RasterGrid
 from minedisc_core.imagery.geotiff import Mosaic, open_mosaic
 from minedisc_core.runs import REQUEST, RESULT, read_json, write_json
 from minedisc_core.settings import Settings
@@ -97,8 +97,8 @@ class Prepared:
 
     @property
     def grid(self) -> RasterGrid:
-        """The mosaic's pixels and cells."""
-        return self.mosaic.grid
+        """The mosaic's pixels and the model's cells over them."""
+        return self.mosaic.grid.for_cells(self.model.geometry)
 
 
 def new_run_id() -> str:
@@ -123,7 +123,7 @@ def prepare(request: ScanRequest, settings: Settings) -> Prepared:
         mosaic.close()
         raise ModelError(problem)
     try:
-        _check_area(mosaic, area)
+        _check_area(mosaic.grid.for_cells(model.geometry), area)
     except ImageryError:
         mosaic.close()
         raise
@@ -176,12 +176,12 @@ def area_of(aoi: Mapping[str, Any] | None) -> BaseGeometry | None:
     return area
 
 
-def _check_area(mosaic: Mosaic, area: BaseGeometry | None) -> None:
-    grid = mosaic.grid
+def _check_area(grid: RasterGrid, area: BaseGeometry | None) -> None:
+    window_px = grid.geometry.window_px
     if not all(grid.cells):
         raise ImageryError(
             f"the mosaic is {grid.height_px} x {grid.width_px} px",
-            f"at least {WINDOW_PX} x {WINDOW_PX} px, the window of one cell",
+            f"at least {window_px} x {window_px} px, the window of one cell",
             "use a larger mosaic",
         )
     if area is not None and not area.intersects(grid.footprint):
@@ -193,7 +193,7 @@ def _check_area(mosaic: Mosaic, area: BaseGeometry | None) -> None:
     if area is not None and not grid.asked_cells(area).any():
         raise ImageryError(
             "no cell's centre lies in the area: it is too small or at the very edge of the mosaic",
-            "an area of at least a few cells (270 m each), 1 km inside the mosaic",
+            f"an area of a few cells ({grid.geometry.stride_px} px each), {window_px // 2} px inside the mosaic",
             "draw a larger area",
         )
 
@@ -237,8 +237,10 @@ def _absolute(request: ScanRequest) -> ScanRequest:
 
 def _facts(ready: Prepared) -> dict[str, Any]:
     request = dataclasses.replace(ready.request, model=str(ready.model.folder))
+    cells = ready.model.geometry
     return {
         **request.to_json(),
+        **({} if cells == DISCOVERY_CELLS else {"cells": dataclasses.asdict(cells)}),
         "threshold_used": ready.threshold,
         "model_name": ready.model.name,
         "model_identity": model_identity(ready.model),

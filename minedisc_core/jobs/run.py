@@ -15,11 +15,11 @@ from rasterio.io import MemoryFile
 from minedisc_core.detection.coverage import area_km2, coverage
 from minedisc_core.detection.models import Model
 from minedisc_core.detection.scan import FEATURES_PER_SIDE, FLAGGED_FILL, Hooks, Net, ScanResult, scan
-from minedisc_core.detection.scorer import DiscoveryNet, ImpactNet, discovery_net, impact_net
+from minedisc_core.detection.scorer import ImpactNet, discovery_net, impact_net
 from minedisc_core.detection.sites import SiteGroups, SiteRules, group_sites
 from minedisc_core.domain import ProductLevel, RunState, RunSummary
 from minedisc_core.errors import Cancelled
-from minedisc_core.grid import Tile, tiles
+from minedisc_core.grid import DISCOVERY_CELLS, Tile, tiles
 from minedisc_core.jobs.hits import HitCollector
 from minedisc_core.jobs.ownership import sole_worker
 from minedisc_core.jobs.pictures import write_pictures
@@ -48,7 +48,7 @@ MOST_SCORERS = 4
 class Nets:
     """The nets of a model, loaded."""
 
-    discovery: DiscoveryNet
+    discovery: Net
     impact: ImpactNet | None
 
 
@@ -130,7 +130,7 @@ class _Run:
     ) -> None:
         self.ready, self.run_dir, self.settings = ready, run_dir, settings
         self.log = ProgressLog(run_dir, on_progress)
-        self.tiles = TileFiles(run_dir)
+        self.tiles = TileFiles(run_dir, ready.model.geometry)
         self.asked = ready.grid.asked_cells(ready.area)
         self.scorers = min(settings.threads, MOST_SCORERS)
         self.hits = HitCollector(ready.mosaic, ready.model, ready.threshold)
@@ -151,14 +151,16 @@ class _Run:
         problems = [f"tile {p.tile.name}: {p.reason}" for p in result.problems]
         problems += [*self._without_data(result), *self._outside()]
         if self.ready.request.pictures:
-            problems += write_pictures(self.ready.mosaic, groups, self.run_dir, self._step, self.settings.runs)
+            problems += write_pictures(
+                self.ready.mosaic, groups, self.run_dir, self._step, self.settings.runs, self.ready.grid
+            )
         summary = self._summary(result, groups, problems, time.monotonic() - started)
         write_summary(self.run_dir, summary)
         self.log.phase("finished")
         return summary
 
     def _announce(self) -> None:
-        wanted = tiles(self.asked, FEATURES_PER_SIDE)
+        wanted = tiles(self.asked, FEATURES_PER_SIDE, self.ready.grid.geometry)
         features = sum((tile.row1 - tile.row0) * (tile.col1 - tile.col0) for tile in wanted)
         self.log.start(len(wanted), area_km2(self.ready.grid, self.asked), features)
 
@@ -185,14 +187,14 @@ class _Run:
         return SiteRules(margin, self.ready.request.isolated_threshold)
 
     def _scores_tif(self, scores: NDArray[np.float32]) -> bytes:
-        """`scores.tif`: one 270 m pixel per cell; NaN = not asked, not seen or failed."""
+        """`scores.tif`: one pixel per cell (270 m for the discovery net); NaN = not asked, not seen or failed."""
         grid = self.ready.grid
         profile = {"driver": "GTiff", "count": 1, "dtype": "float32", "nodata": np.nan, "compress": "deflate"}
         profile |= {"height": scores.shape[0], "width": scores.shape[1]}
         with MemoryFile() as memory:
             with memory.open(**profile, crs=grid.crs, transform=grid.cell_transform) as dataset:
                 dataset.write(scores, 1)
-                dataset.descriptions = ("score of the discovery net, 0..1; NaN = not seen",)
+                dataset.descriptions = ("score of the net that looks for mines, 0..1; NaN = not seen",)
                 dataset.update_tags(MINEDISC_RUN=self.ready.run_id, MINEDISC_MODEL=self.ready.model.name)
             return bytes(memory.read())
 
@@ -214,13 +216,17 @@ class _Run:
         inside = area.intersection(grid.footprint)
         places = {
             "outside the mosaic": area.area - inside.area,
-            "within 1 km of the mosaic's edge, where the net sees too little,": inside.difference(
+            f"within {self._margin()} of the mosaic's edge, where the net sees too little,": inside.difference(
                 grid.cells_footprint
             ).area,
         }
         shares = {place: part / area.area for place, part in places.items()}
         return [f"{share:.1%} of the area lies {place} and was not scanned" for place, share in shares.items()
                 if share >= _TOLD_FRACTION]  # fmt: skip
+
+    def _margin(self) -> str:
+        cells = self.ready.model.geometry
+        return "1 km" if cells == DISCOVERY_CELLS else f"{cells.window_px} px"
 
     def _summary(self, result: ScanResult, groups: SiteGroups, problems: list[str], seconds: float) -> RunSummary:
         mosaic, model = self.ready.mosaic, self.ready.model

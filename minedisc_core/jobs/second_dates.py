@@ -22,7 +22,7 @@ from affine import Affine
 
 from minedisc_core.domain import RunState, Site
 from minedisc_core.errors import ImageryError, MinediscError, RunError
-from minedisc_core.grid import CENTRE_PX, HEAD_FEATURES, STRIDE_PX, RasterGrid
+from minedisc_core.grid import DISCOVERY_CELLS, CellGeometry, RasterGrid
 from minedisc_core.imagery.chips import (
     CHIP_KINDS,
     available_chip_kinds,
@@ -108,10 +108,25 @@ def run_grid(run_dir: Path) -> RasterGrid:
             cells, shape, crs = scores.transform, scores.shape, scores.crs
     except rasterio.errors.RasterioError as error:
         raise RunError(f"{run_dir / SCORES} cannot be read: {error}", "what a run wrote", "scan again") from error
-    offset_px = CENTRE_PX + 0.5 - STRIDE_PX / 2
-    corner = cells @ Affine.scale(1 / STRIDE_PX) @ Affine.translation(-offset_px, -offset_px)
-    height, width = ((side + HEAD_FEATURES - 1) * STRIDE_PX for side in shape)
-    return RasterGrid(height, width, corner, f"EPSG:{crs.to_epsg()}" if crs.to_epsg() else crs.to_wkt())
+    geometry = run_geometry(run_dir)
+    edge_px = geometry.offset_px - geometry.stride_px / 2
+    corner = cells @ Affine.scale(1 / geometry.stride_px) @ Affine.translation(-edge_px, -edge_px)
+    height, width = (geometry.size_px(side) for side in shape)
+    told_crs = f"EPSG:{crs.to_epsg()}" if crs.to_epsg() else crs.to_wkt()
+    return RasterGrid(height, width, corner, told_crs, geometry)
+
+
+def run_geometry(run_dir: Path) -> CellGeometry:
+    """How the cells of a run lie over the pixels: the discovery net's, unless its request names others.
+
+    Raises:
+        RunError: the request cannot be read.
+    """
+    told = read_json(run_dir / REQUEST).get("cells")
+    try:
+        return CellGeometry(**told) if told else DISCOVERY_CELLS
+    except TypeError as error:
+        raise RunError(f"{run_dir / REQUEST} tells cells that cannot be used ({error})", remedy="scan again") from error
 
 
 def read_dated(folder: Path) -> DatedRun | None:

@@ -9,14 +9,15 @@ from zipfile import BadZipFile
 import numpy as np
 
 from minedisc_core.detection.scan import TileResult
-from minedisc_core.grid import Tile
+from minedisc_core.grid import DISCOVERY_CELLS, CellGeometry, Tile
 from minedisc_core.runs import TILES, write_atomically
 
 
 class TileFiles:
     """One `.npz` per finished tile in `RUN_DIR/tiles` (`detection.scan.TileStore`)."""
 
-    def __init__(self, run_dir: Path) -> None:
+    def __init__(self, run_dir: Path, geometry: CellGeometry = DISCOVERY_CELLS) -> None:
+        self.geometry = geometry
         self.folder = run_dir / TILES
         self.folder.mkdir(parents=True, exist_ok=True)
 
@@ -33,7 +34,8 @@ class TileFiles:
             return None
         rows, cols = tile.row1 - tile.row0, tile.col1 - tile.col0
         is_whole = result.features.ndim == 3 and result.features.shape[:2] == (rows, cols)
-        return result if is_whole and result.blocks.shape == (9 * rows + 4, 9 * cols + 4) else None
+        step, tail = self.geometry.stride_px // self.geometry.fill_block_px, self.geometry.fill_tail_blocks
+        return result if is_whole and result.blocks.shape == (step * rows + tail, step * cols + tail) else None
 
     def save(self, tile: Tile, result: TileResult) -> None:
         """Write a tile's result, whole or not at all.

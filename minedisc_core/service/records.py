@@ -23,7 +23,7 @@ def candidate_record(candidate: Candidate) -> dict[str, Any]:
     `change` is new, grown, unchanged or gone against the scan of another date that the `change_other_` fields name,
     null where no other scan can be compared; the areas of its cells are null where that scan found nothing.
     """
-    site, match, change = candidate.site, candidate.match, candidate.change
+    site, match, change, second = candidate.site, candidate.match, candidate.change, candidate.second
     moved = candidate.moved_lon is not None and candidate.moved_lat is not None
     return {
         "candidate_id": candidate.candidate_id,
@@ -67,6 +67,11 @@ def candidate_record(candidate: Candidate) -> dict[str, Any]:
         "change_other_start": plain(change.start) if change else None,
         "change_other_end": plain(change.end) if change else None,
         "change_other_run_id": change.run_id if change else None,
+        "second_score": second.score if second else None,
+        "second_model": second.model if second else None,
+        "second_threshold": second.threshold if second else None,
+        "second_run_id": second.run_id if second else None,
+        "disagreement": second.disagreement if second else None,
         "geometry": mapping(site.polygon),
         "footprint": plain(candidate.footprint),
     }

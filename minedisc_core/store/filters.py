@@ -19,6 +19,7 @@ _ORDERS = {
     "oldest": "run_id, site_no",
     "place": "place_key, site_no",
     "priority": "{priority} DESC, site_no",
+    "disagreement": "disagreement DESC NULLS LAST, site_no",
 }
 
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 from minedisc_core.errors import StoreError
 from minedisc_core.store.comparison import model_identity, renew_changes
 from minedisc_core.store.connection import Cursor, Database, first_row
+from minedisc_core.store.second_scores import renew_second_scores
 
 
 def migration_001_runs_sites_and_matches(cursor: Cursor) -> None:
@@ -121,6 +122,13 @@ def migration_005_changes_between_dates(cursor: Cursor) -> None:
     renew_changes(cursor)
 
 
+def migration_006_second_scores(cursor: Cursor) -> None:
+    """What another model says of each place in the same mosaic."""
+    for column in ("second_score DOUBLE", "second_run TEXT", "disagreement DOUBLE"):
+        cursor.execute(f"ALTER TABLE states ADD COLUMN {column}")
+    renew_second_scores(cursor)
+
+
 def migration_007_champions_and_retrainings(cursor: Cursor) -> None:
     """Which model is champion and why; which samples any retraining learned from, and which it never may."""
     cursor.execute("CREATE SEQUENCE champion_numbers START 1")
@@ -158,6 +166,7 @@ MIGRATIONS: tuple[Callable[[Cursor], None], ...] = (
     migration_003_retraining_queue,
     migration_004_footprints_looks_and_filters,
     migration_005_changes_between_dates,
+    migration_006_second_scores,
     migration_007_champions_and_retrainings,
     migration_008_corrections_of_points,
 )

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import shapely
 
-from minedisc_core.domain import Candidate, Change, Impact, PlaceChange, Reason, Site, Status
+from minedisc_core.domain import Candidate, Change, Impact, PlaceChange, Reason, SecondScore, Site, Status
 from minedisc_core.errors import StoreError
 from minedisc_core.store.comparison import CHANGE_COLUMNS
 from minedisc_core.store.connection import Cursor, first_row
@@ -28,12 +28,14 @@ from minedisc_core.store.rows import (
     summary_from,
 )
 from minedisc_core.store.same_place import earlier_sentence
+from minedisc_core.store.second_scores import SECOND_COLUMNS
 from minedisc_core.store.verdicts import unknown_candidate
 
 _STATE_COLUMNS = ("run_id", "status", "reason", "notes", "analyst", "decided_utc", "impact_corrected", "moved_lon",
-                  "moved_lat", "footprint", "area_drawn_ha", "seen", *CHANGE_COLUMNS)  # fmt: skip
+                  "moved_lat", "footprint", "area_drawn_ha", "seen", *CHANGE_COLUMNS, *SECOND_COLUMNS)  # fmt: skip
 _RUN_COLUMNS = ("model", "imagery_start", "imagery_end", "threshold")
 _COMPARED_COLUMNS = ("imagery_start", "imagery_end")
+_SECOND_RUN_COLUMNS = ("model", "threshold")
 _LITERAL_NUMBERS = 2_000
 """Up to here row numbers go into the SQL text, where DuckDB uses its index; above, as a table."""
 
@@ -71,12 +73,12 @@ def _fetch(cursor: Cursor, numbers: list[int]) -> list[Candidate]:
         return []
     columns = [f"s.{name}" for name in SITE_COLUMNS] + [f"m.{name}" for name in MATCH_COLUMNS]
     columns += [f"t.{name}" for name in _STATE_COLUMNS] + [f"r.{name}" for name in _RUN_COLUMNS]
-    columns += [f"o.{name}" for name in _COMPARED_COLUMNS]
+    columns += [f"o.{name}" for name in _COMPARED_COLUMNS] + [f"b.{name}" for name in _SECOND_RUN_COLUMNS]
     rows = _for_numbers(
         cursor,
         f"SELECT s.site_no, {', '.join(columns)} FROM sites s JOIN matches m USING (site_no)"  # noqa: S608  # our own names
         " JOIN states t USING (site_no) JOIN runs r ON r.run_id = t.run_id"
-        " LEFT JOIN runs o ON o.run_id = t.change_run WHERE s.site_no IN ",
+        " LEFT JOIN runs o ON o.run_id = t.change_run LEFT JOIN runs b ON b.run_id = t.second_run WHERE s.site_no IN ",
         numbers,
     )
     by_number = {row[0]: row[1:] for row in rows}
@@ -104,12 +106,14 @@ def _candidate(site: Site, row: tuple[Any, ...], earlier: tuple[str, ...]) -> Ca
     state = row[len(MATCH_COLUMNS) :]
     run_id, status, reason, notes, analyst, decided, impact, moved_lon, moved_lat = state[:9]
     footprint, area_drawn_ha, seen = state[9:12]
-    model, start, end, threshold = state[len(_STATE_COLUMNS) :][: len(_RUN_COLUMNS)]
+    changes, second = state[12 : 12 + len(CHANGE_COLUMNS)], state[12 + len(CHANGE_COLUMNS) : len(_STATE_COLUMNS)]
+    model, start, end, threshold, *others = state[len(_STATE_COLUMNS) :]
     return Candidate(
         site.site_id, run_id, site, match, Status(status), Reason(reason) if reason else None, notes, analyst, decided,
         Impact(impact) if impact else None, moved_lon, moved_lat, earlier, model, start, end, threshold,
         shapely.from_wkb(footprint) if footprint else None, area_drawn_ha, seen,
-        _place_change(*state[12 : len(_STATE_COLUMNS)], *state[-len(_COMPARED_COLUMNS) :]),
+        _place_change(*changes, *others[: len(_COMPARED_COLUMNS)]),
+        _second_score(*second, *others[len(_COMPARED_COLUMNS) :]),
     )  # fmt: skip
 
 
@@ -122,6 +126,14 @@ def _place_change(
     end: date | None,
 ) -> PlaceChange | None:
     return None if change is None else PlaceChange(Change(change), run_id, start, end, earlier_ha, later_ha)
+
+
+def _second_score(
+    score: float | None, run_id: str | None, disagreement: float | None, model: str | None, threshold: float | None
+) -> SecondScore | None:
+    if score is None or run_id is None or model is None or threshold is None:
+        return None
+    return SecondScore(score, run_id, model, threshold, disagreement or 0.0)
 
 
 def _earlier(cursor: Cursor, numbers: list[int]) -> dict[int, tuple[str, ...]]:

@@ -11,10 +11,11 @@ from shapely.geometry.base import BaseGeometry
 
 from minedisc_core.domain import Change, Impact, PriorityWeights, Reason, RegisterStatus, RunSummary, Status
 
-Order = Literal["score", "uncertainty", "oldest", "place", "priority"]
+Order = Literal["score", "uncertainty", "oldest", "place", "priority", "disagreement"]
 """score: highest first. uncertainty: nearest to the run's threshold first. oldest: run by run as they
 were scanned. place: neighbours follow each other (a Morton curve). priority: the weighted sum of
-`store.priority`, highest first."""
+`store.priority`, highest first. disagreement: where a second model over the same mosaic says
+something else, those furthest apart first; candidates without a second score come last."""
 
 
 @dataclass(frozen=True)

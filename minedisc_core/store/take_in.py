@@ -31,6 +31,7 @@ from minedisc_core.store.rows import (
     valid,
 )
 from minedisc_core.store.same_place import is_same_imagery, same_places
+from minedisc_core.store.second_scores import renew_second_scores
 
 _CARRIED = uuid.UUID("5a0d6a3e-7b0c-5f0e-9b55-1f4d3a9f5c10")
 """Namespace of the ids of carried-over events: the same take-in makes the same ids."""
@@ -107,6 +108,7 @@ def take_in(cursor: Cursor, run: Run) -> TakeIn:
     _check_new_ids(cursor, run)
     carried_over = _insert(cursor, run)
     renew_changes(cursor, run_id)
+    renew_second_scores(cursor, run_id)
     return TakeIn(run_id, len(run.polygons), already_taken_in=False, carried_over=carried_over)
 
 
@@ -131,6 +133,7 @@ def _renew_summary(cursor: Cursor, summary: RunSummary) -> None:
     ).fetchall()
     if renewed:
         renew_changes(cursor, summary.run_id)
+        renew_second_scores(cursor, summary.run_id)
 
 
 def _remove_undecided_run(cursor: Cursor, run_id: str) -> None:

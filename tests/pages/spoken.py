@@ -29,7 +29,8 @@ TELLERS = re.compile(
 """Calls whose texts a person reads: errors, rows left out, steps of a scan, why statuses changed."""
 SENTENCES = {
     "detection/models.py": {"fits", "_check_weights_file"},
-    "detection/cards.py": {"_broken"},
+    "detection/card_values.py": {"broken_card"},
+    "detection/patch_cards.py": {"_broken"},
     "jobs/pictures.py": {"_try"},
     "imagery/composites/target.py": {"distortion"},
     "imagery/earth_engine/source.py": {"_remarks"},
