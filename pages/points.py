@@ -82,7 +82,8 @@ def facts(shown: WalkPoint, chosen: Chosen) -> None:
         text.caption(f"{what} · {boundary.plain(decided.analyst)} · {words.moment(decided.given_at_utc)}")
     drawn = window_picture(chosen.mosaic, lon, lat)
     if drawn:
-        picture.image(drawn, caption=t("2 km around it; the square is the 210 m patch"))
+        said = t("2 km around it; the square is the 210 m patch")
+        picture.image(drawn, caption=said, alt=said)
     else:
         picture.caption(t("No picture can be made of these bands (B2, B3 and B4 are needed); the outline is shown."))
 
