@@ -18,17 +18,21 @@ NOBODY = "analyst"
 """Who decides where no name is given."""
 
 
-def buttons(source: str, points: list[WalkPoint], at: int) -> None:
-    """The buttons under a point, and the field for its place."""
-    lines = [each.point.line for each in points]
-    line, following = lines[at], lines[_next(points, at)]
+def place(source: str, line: int) -> None:
+    """The field for a point's place, and its button."""
     st.caption(t("Click the map where the mine is, or type its place."))
-    place, move = st.columns([2, 1], vertical_alignment="bottom")
-    place.text_input(t("Latitude, longitude"), key=PLACE_KEY, placeholder="-19.93, -43.81")
+    field, move = st.columns([2, 1], vertical_alignment="bottom")
+    field.text_input(t("Latitude, longitude"), key=PLACE_KEY, placeholder="-19.93, -43.81")
     move.button(
         t("Move here"), key="points_move", icon=":material/edit_location:", use_container_width=True,
         on_click=_move_to_typed, args=(source, line),
     )  # fmt: skip
+
+
+def buttons(source: str, points: list[WalkPoint], at: int) -> None:
+    """The buttons of a point."""
+    lines = [each.point.line for each in points]
+    line, following = lines[at], lines[_next(points, at)]
     shown: list[tuple[str, str, str, Any, tuple[Any, ...]]] = [
         ("points_back", t("Previous"), "arrow_back", go, (lines[max(0, at - 1)],)),
         ("points_next", t("Next"), "arrow_forward", go, (lines[min(len(lines) - 1, at + 1)],)),

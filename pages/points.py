@@ -18,11 +18,14 @@ DECISIONS = Labels({"moved": "moved", "not_a_mine": "not a mine", "skipped": "sk
 
 def main() -> None:
     """The page."""
-    side, map_side = st.columns([40, 60], gap="medium")
+    side, map_side = st.columns([42, 58], gap="medium")
     with side:
         frame.heading(t("Points"), t("Look at each point of a register over imagery, and move those off target."))
-        source = point_register.choose()
-        chosen = mosaics.choose(MOSAIC_KEY)
+        register, mosaic = st.columns(2)
+        with register:
+            source = point_register.choose()
+        with mosaic:
+            chosen = mosaics.choose(MOSAIC_KEY)
         boundary.explain_kept()
     if source is None or chosen is None:
         with map_side:
@@ -37,8 +40,9 @@ def main() -> None:
     at = position(read, points)
     with side:
         progress(points, at, off)
-        facts(points[at], chosen)
         point_decisions.buttons(source, points, at)
+        facts(points[at], chosen)
+        point_decisions.place(source, points[at].point.line)
         export(read)
     with map_side:
         point_map.draw(source, points, at, chosen)
@@ -59,7 +63,7 @@ def progress(points: list[WalkPoint], at: int, off: int) -> None:
     count = words.number(len(points))
     st.progress(done / len(points), t("Point {at} of {count}, {done} decided", at=at + 1, count=count, done=done))
     if off:
-        st.caption(t("{points} of the register lie off this mosaic.", points=words.count(off, "point")))
+        st.caption(t("Off this mosaic: {points} of the register.", points=words.count(off, "point")))
 
 
 def facts(shown: WalkPoint, chosen: Chosen) -> None:
@@ -78,7 +82,8 @@ def facts(shown: WalkPoint, chosen: Chosen) -> None:
         text.caption(f"{what} · {boundary.plain(decided.analyst)} · {words.moment(decided.given_at_utc)}")
     drawn = window_picture(chosen.mosaic, lon, lat)
     if drawn:
-        picture.image(drawn, caption=t("2 km around it; the square is the 210 m patch"))
+        said = t("2 km around it; the square is the 210 m patch")
+        picture.image(drawn, caption=said, alt=said)
     else:
         picture.caption(t("No picture can be made of these bands (B2, B3 and B4 are needed); the outline is shown."))
 

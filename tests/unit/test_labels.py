@@ -15,13 +15,17 @@ def test_every_ore_of_the_paper_means_its_class_in_any_case(label: str) -> None:
 @pytest.mark.parametrize(
     ("word", "label"),
     [("Minério de Ferro", "high"), ("BAUXITA", "high"), ("Níquel", "high"), ("Calcário", "high"), ("Areia", "low"),
-     ("pedra", "low"), ("Argila", "low"), ("Solo", "no_ore"), ("Vegetação", "no_ore"), ("No ore", "no_ore")],
+     ("pedra", "low"), ("Argila", "low"),
+     ("Areia e Cascalho", "low"), ("Ferro / Manganês", "high"), ("Solo", "no_ore"),
+     ("Vegetação", "no_ore"), ("No ore", "no_ore")],
 )  # fmt: skip
 def test_ores_as_brazilian_registers_write_them_are_known(word: str, label: str) -> None:
     assert impact_label(word) == label
 
 
-@pytest.mark.parametrize("word", ["", "Granito", "Sais", "ferrous oxide", "mine", "Ferro e Manganês", "sand lime"])
+@pytest.mark.parametrize(
+    "word", ["", "Granito", "Sais", "ferrous oxide", "mine", "Ferro e Areia", "Areia e Granito", "sand lime"]
+)
 def test_a_word_that_is_not_known_is_never_guessed(word: str) -> None:
     assert impact_label(word) is None
 
