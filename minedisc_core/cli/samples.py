@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from minedisc_core.cli.imagery import DnOffset, Level, LevelWord, split_names
-from minedisc_core.cli.options import AsJson, Home, run_verb_on_existing, settings_of
-from minedisc_core.cli.output import SECONDS_BETWEEN_LINES, clean, print_json, say
+from minedisc_core.cli.options import AsJson, Home, file_to_write, run_verb, run_verb_on_existing, settings_of
+from minedisc_core.cli.output import SECONDS_BETWEEN_LINES, clean, print_json, print_table, say
 from minedisc_core.cli.scanning import spread
 from minedisc_core.errors import UsageError
 
@@ -45,7 +45,8 @@ app = typer.Typer(
 def samples(
     ctx: typer.Context,
     points: Annotated[
-        Path | None, typer.Option(help="Register: CSV, shapefile (also zipped), GeoPackage or GeoJSON.")
+        str | None,
+        typer.Option(help="Register: CSV, shapefile (also zipped), GeoPackage, GeoJSON, or the id of a loaded one."),
     ] = None,
     mosaic: Annotated[list[Path] | None, typer.Option(help="GeoTIFF or VRT; several may follow.")] = None,
     size: Annotated[
@@ -126,6 +127,11 @@ def from_register(asked: Mapping[str, Any], out: Path, settings: Settings, as_js
     tell(made, as_json, left_out)
 
 
+def _named(points: str) -> str:
+    """A file by its whole path (another process may answer); the id of a snapshot as it is."""
+    return str(Path(points).resolve()) if Path(points).exists() else points
+
+
 def _classes(text: str | None) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in (text or "").split(",") if part.strip())
@@ -162,13 +168,20 @@ def _model_bands(
 
 def _people(asked: Mapping[str, Any], settings: Settings) -> People:
     """Rejected and confirmed candidates and corrected points of the home, as far as they were asked for."""
-    from minedisc_core.learning.register_samples import People
+    from minedisc_core.learning.register_samples import People, PointCorrection
     from minedisc_core.learning.windows import SamplePoint
 
-    if not asked["rejected"]:
-        return People()
-    found = run_verb_on_existing(settings, "candidates", statuses=["rejected", "confirmed"])
+    found = (
+        run_verb_on_existing(settings, "candidates", statuses=["rejected", "confirmed"]) if asked["rejected"] else []
+    )
+    corrected = (
+        run_verb_on_existing(settings, "corrections", points=_named(asked["points"])) if asked["corrections"] else []
+    )
     return People(
+        corrections={
+            each["line"]: PointCorrection(each["action"], each["new_lon"], each["new_lat"], each["analyst"])
+            for each in corrected
+        },
         rejected=[
             SamplePoint(each["lon"], each["lat"], "background", each["reason"] or "other", each["run_id"])
             for each in found
@@ -200,6 +213,69 @@ def telling() -> Callable[[int, int], None]:
             say(f"samples: {done:,} of {of:,}")
 
     return tell_progress
+
+
+Points = Annotated[str, typer.Option("--points", help="The register: a file, or the id of a loaded one.")]
+Analyst = Annotated[str, typer.Option(help="Who decides.")]
+
+
+@app.command()
+def correct(
+    points: Points,
+    line: Annotated[int, typer.Option(help="Line of the CSV, or number of the record.")],
+    analyst: Analyst = "command line",
+    move_to: Annotated[
+        tuple[float, float] | None, typer.Option(metavar="LON LAT", help="Where the mine is (EPSG:4326).")
+    ] = None,
+    not_a_mine: Annotated[bool, typer.Option("--not-a-mine", help="There is no mine.")] = False,
+    skip: Annotated[bool, typer.Option("--skip", help="Leave it out for now.")] = False,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Keep a correction of one point; the register itself stays as it is."""
+    chosen = [name for name, is_so in (("moved", move_to), ("not_a_mine", not_a_mine), ("skipped", skip)) if is_so]
+    if len(chosen) != 1:
+        raise UsageError("a point is moved, no mine, or skipped", "one of --move-to, --not-a-mine, --skip")
+    done = run_verb(
+        settings_of(home), "correct_point", points=_named(points), line=line, action=chosen[0], analyst=analyst,
+        move_to=move_to,
+    )  # fmt: skip
+    print_json(done) if as_json else print(f"line {line} of {clean(done['source'])}: {chosen[0].replace('_', ' ')}")
+
+
+@app.command()
+def undo(points: Points, analyst: Analyst = "command line", home: Home = None, as_json: AsJson = False) -> None:
+    """Undo the analyst's last decision about a point of this register."""
+    done = run_verb_on_existing(settings_of(home), "undo_correction", points=_named(points), analyst=analyst)
+    if as_json:
+        print_json(done)
+    else:
+        print(f"undone: line {done['line']} of {clean(done['source'])}" if done else "there is nothing to undo")
+
+
+@app.command()
+def corrections(
+    points: Annotated[str | None, typer.Option("--points", help="Only of this register: a file or an id.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="CSV to write: where points were, where they are, who, when.")
+    ] = None,
+    with_history: Annotated[bool, typer.Option("--all", help="All decisions and undos, not only the last.")] = False,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """What people decided about points of registers; as CSV with --out."""
+    settings = settings_of(home)
+    target = str(file_to_write(out, settings)) if out else None
+    found = run_verb_on_existing(
+        settings, "corrections", points=_named(points) if points else None, with_history=with_history, out=target
+    )
+    if as_json:
+        print_json(found)
+        return
+    names = ("source", "line", "action", "lon", "lat", "new_lon", "new_lat", "analyst", "given_at_utc")
+    print_table(names, [[each[name] for name in names] for each in found])
+    if out:
+        print(f"{len(found)} rows in {out}")
 
 
 def facts_of(dataset: Dataset) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from minedisc_core.learning.backgrounds import LOOK_ALIKE, Ground, draw_from, dr
 from minedisc_core.learning.datasets import Dataset, SampleEntry, write_dataset
 from minedisc_core.learning.demo_patches import patch_centres
 from minedisc_core.learning.dense import in_pixels
-from minedisc_core.learning.windows import SamplePoint, cut_windows
+from minedisc_core.learning.windows import SamplePoint, cut_windows, without_duplicates
 
 DemoKind = Literal["discovery", "impact"]
 MINES, BACKGROUNDS = 1_397, 1_463
@@ -176,7 +176,8 @@ def scene_samples(order: _Order) -> list[_Sample]:
     name = f"demo scene {order.scene_seed}"
     imagery = DemoImagery(scene.grid, _BANDS[order.level], order.level, name, dn)
     find = _impact_points if order.kind == "impact" else _discovery_points
-    points = [replace(point, source=name, place=name) for point in find(imagery, scene.features, order)]
+    found = without_duplicates(find(imagery, scene.features, order), [])  # two points of a small mine may be one
+    points = [replace(point, source=name, place=name) for point in found]
     np.random.default_rng([order.scene_seed, 3]).shuffle(points)
     cut = cut_windows(points, [imagery], imagery.bands, order.window_px, [])
     return list({entry.sample_id: (entry, pixels) for entry, pixels in cut}.values())  # a pixel may be drawn twice

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from minedisc_core.detection.cards import ORES
@@ -18,6 +19,7 @@ _PORTUGUESE = {
 }  # fmt: skip
 """The paper's ores as Brazilian registers write them, folded."""
 _BEFORE_AN_ORE = ("minerio de ", "minerios de ", "ore of ")
+_BETWEEN_ORES = re.compile(r"\s+(?:e|and)\s+|\s*[,;/]\s*", re.IGNORECASE)
 _MINE_WORDS = (
     "mine", "mines", "mina", "minas", "dam", "dams", "barragem", "barragens", "tailings", "tailings dam",
     "tailings dams", "barragem de rejeitos", "rejeitos", "mine dam", "mine or dam", "mining", "mineracao", "garimpo",
@@ -42,7 +44,15 @@ ORE_WORDS = _ore_words()
 
 
 def impact_label(word: str) -> str | None:
-    """`high`, `low` or `no_ore` for a class or one of the paper's ores, in English or Portuguese; else None."""
+    """`high`, `low` or `no_ore` for a class or one of the paper's ores, in English or Portuguese; else None.
+
+    Several ores (`Areia e Cascalho`) have a class if all are known and have the same.
+    """
+    found = {_ore_label(part) for part in _BETWEEN_ORES.split(word)}
+    return found.pop() if len(found) == 1 else None
+
+
+def _ore_label(word: str) -> str | None:
     plain = fold(word)
     for before in _BEFORE_AN_ORE:
         plain = plain.removeprefix(before)

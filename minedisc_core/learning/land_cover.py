@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
+from affine import Affine
 from numpy.typing import NDArray
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
@@ -73,10 +74,8 @@ def _places_on(path: Path, value: int, imagery: Imagery, random: np.random.Gener
             pixels = raster.read(1, window=window, out_shape=shape, resampling=Resampling.nearest)
             rows, cols = np.nonzero(pixels == value)
             chosen = random.permutation(len(rows))[:_MOST_EACH]
-            scale = raster.window_transform(window) @ raster.transform.scale(
-                window.width / shape[1], window.height / shape[0]
-            )
-            x, y = scale * (cols[chosen] + 0.5, rows[chosen] + 0.5)
+            scale = raster.window_transform(window) @ Affine.scale(window.width / shape[1], window.height / shape[0])
+            x, y = scale @ (cols[chosen] + 0.5, rows[chosen] + 0.5)
             return np.column_stack(transform(raster.crs, "EPSG:4326", x, y)) if len(x) else np.empty((0, 2))
     except (RasterioError, OSError, ValueError, AttributeError) as error:
         raise ImageryError(

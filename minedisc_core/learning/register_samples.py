@@ -22,7 +22,7 @@ from minedisc_core.learning.labels import BACKGROUND, MINE, discovery_label, imp
 from minedisc_core.learning.land_cover import look_alikes
 from minedisc_core.learning.splits import split_by_place
 from minedisc_core.learning.windows import Imagery, LeftOut, SamplePoint, cut_windows, without_duplicates
-from minedisc_core.registers.points import PointFile, RegisterPoint, read_places, read_points
+from minedisc_core.registers.points import PointFile, RegisterPoint, open_points, read_places
 from minedisc_core.settings import Settings
 
 SIZES = (CONTEXT_PX, WINDOW_PX, PATCH_PX)
@@ -45,8 +45,8 @@ class PointCorrection:
 class SampleRequest:
     """What to make samples of."""
 
-    points: Path
-    """Register of points; see `registers.points.read_points`."""
+    points: str | Path
+    """Register of points: a file, or the id of a loaded snapshot; see `registers.points.open_points`."""
     window_px: int
     """255 or 201 (discovery), 21 (impact)."""
     label_column: str | None = None
@@ -110,7 +110,7 @@ def make_register_dataset(
     """
     _check(request)
     level, chosen = _kind(imagery, bands)
-    read = read_points(request.points, settings, request.label_column)
+    read = open_points(request.points, settings, request.label_column)
     if request.window_px == PATCH_PX and not read.has_label:
         raise UsageError("the impact net needs a class for each point", "--label-column", "name the column of ores")
     left_out = [LeftOut(read.source, problem.line, problem.reason) for problem in read.problems]
@@ -273,5 +273,5 @@ def splits(entries: Sequence[SampleEntry], fraction: float, seed: int) -> list[s
 def _as_json(request: SampleRequest) -> dict[str, Any]:
     """The request with file names only: a folder on somebody's disk is nobody's business."""
     plain = asdict(request)
-    plain |= {"points": request.points.name, "known": [path.name for path in request.known]}
+    plain |= {"points": Path(request.points).name, "known": [path.name for path in request.known]}
     return plain | {"land_cover": request.land_cover.name if request.land_cover else None}

@@ -18,8 +18,8 @@ from minedisc_core.learning.places import places_of
 
 MOST_NO_DATA = 0.1
 """A window with a larger share of no data gives no sample: more than this flags a hit, too."""
-SAME_POINT_M = 10.0
-"""Points nearer than one pixel to each other are one."""
+SAME_POINT_M = 7.5
+"""Points nearer than the smallest pixel to each other are one."""
 _ID_DIGITS = 24
 
 
@@ -76,7 +76,7 @@ class LeftOut:
 
 
 def without_duplicates(points: Sequence[SamplePoint], left_out: list[LeftOut]) -> list[SamplePoint]:
-    """Each place once: later points within a pixel of an earlier one are listed; all, if their labels differ.
+    """Each place once: later points within a pixel's side of an earlier one are listed; all, if their labels differ.
 
     Args:
         points: in the order of their source.

@@ -8,6 +8,8 @@ The paper's layouts go by their columns' places, whatever these are called (load
 from __future__ import annotations
 
 import csv
+import hashlib
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +19,17 @@ import pandas as pd
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from minedisc_core.errors import RegisterError, UsageError
+from minedisc_core.domain import Snapshot
+from minedisc_core.errors import RegisterError, RunError, UsageError
 from minedisc_core.registers.coordinates import parse_degrees
 from minedisc_core.registers.csv_rows import LATITUDE, LONGITUDE, SEPARATORS, read_csv_rows, text_lines
+from minedisc_core.registers.dams import NAME
 from minedisc_core.registers.outlines import sound_points
+from minedisc_core.registers.snapshots import content_hash, list_snapshots, read_rows
 from minedisc_core.registers.tables import RawRows, RowProblem
-from minedisc_core.registers.text import clean, find_column, fold, is_personal
+from minedisc_core.registers.text import column_texts, find_column, fold, is_personal
 from minedisc_core.registers.vectors import FORMATS, VectorLayer, open_layers, read_vector_rows
+from minedisc_core.runs import write_atomically
 from minedisc_core.settings import Settings
 
 _CSV_SUFFIXES = (".csv", ".txt", ".tsv")
@@ -44,6 +50,8 @@ class RegisterPoint:
     lat: float
     label: str
     """Text of the label column, cleaned; empty where there is none."""
+    name: str = ""
+    """What the register calls it; empty where it says nothing."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +60,41 @@ class PointFile:
 
     source: str
     """Name of the file."""
+    register_id: str
+    """What tells this register from others: the SHA-256 of the file, or the snapshot's id."""
     points: tuple[RegisterPoint, ...]
     problems: tuple[RowProblem, ...]
     """Rows that were left out, and why."""
     has_label: bool
     """The file has the label column; the paper's layouts always do."""
+
+
+def open_points(source: str | Path, settings: Settings, label_column: str | None = None) -> PointFile:
+    """Points of a file, or of a register that is loaded, by its snapshot's id.
+
+    Raises:
+        RegisterError: no such file or snapshot, or it holds no usable point.
+        UsageError: it has no such column.
+    """
+    known = {snapshot.snapshot_id: snapshot for snapshot in list_snapshots(settings, include_retired=True)}
+    if str(source) in known and not Path(source).is_file():
+        return read_snapshot_points(known[str(source)], settings, label_column)
+    return read_points(Path(source), settings, label_column)
+
+
+def read_snapshot_points(snapshot: Snapshot, settings: Settings, label_column: str | None = None) -> PointFile:
+    """Points of a loaded register; its rows are numbered from 1, its columns are those of `tables.COLUMNS`.
+
+    Raises:
+        RegisterError: it holds no usable point, or its file is damaged.
+        UsageError: it has no such column.
+    """
+    frame = read_rows(settings, snapshot)
+    texts = frame.drop(columns="geometry").astype(object)
+    column = _column(list(texts.columns), label_column, snapshot.name)
+    geometry, lines = np.asarray(frame.geometry.array, dtype=object), list(range(1, len(frame) + 1))
+    rows = RawRows(snapshot.name, tuple(texts.columns), texts, geometry, lines, [])
+    return _points(rows, column, snapshot.snapshot_id)
 
 
 def read_points(path: Path, settings: Settings, label_column: str | None = None) -> PointFile:
@@ -80,7 +118,7 @@ def read_points(path: Path, settings: Settings, label_column: str | None = None)
         rows, column = _csv(path, label_column)
     else:
         rows, column = _layer(path, settings, label_column)
-    return _points(rows, column)
+    return _points(rows, column, content_hash(path))
 
 
 def _csv(path: Path, label_column: str | None) -> tuple[RawRows, str | None]:
@@ -95,7 +133,8 @@ def _layer(path: Path, settings: Settings, label_column: str | None) -> tuple[Ra
     with open_layers(path, settings) as layers:
         layer = _choose(layers, label_column, path.name)
         column = _column(layer.fields, label_column, layer.shown)
-        return read_vector_rows(layer, [column] if column else []), column
+        name = find_column(layer.fields, NAME)
+        return read_vector_rows(layer, [each for each in (column, name) if each]), column
 
 
 def _choose(layers: Sequence[VectorLayer], label_column: str | None, name: str) -> VectorLayer:
@@ -120,21 +159,24 @@ def _column(columns: Sequence[str], wanted: str | None, name: str) -> str | None
     return found
 
 
-def _points(rows: RawRows, column: str | None) -> PointFile:
+def _points(rows: RawRows, column: str | None, register_id: str) -> PointFile:
     sound = sound_points(rows.geometry, rows.lines)
     problems = [*rows.problems, *sound.problems]
-    labels = ["" for _ in rows.lines] if column is None else [clean(text) for text in rows.texts[column]]
+    labels = column_texts(rows.texts, column)
+    names = column_texts(rows.texts, find_column(list(rows.texts.columns), NAME))
     points = []
     for index in np.flatnonzero(sound.keep):
         parts = shapely.get_parts(sound.geometry[index])
         if len(parts) == 1:
-            points.append(RegisterPoint(rows.lines[index], float(parts[0].x), float(parts[0].y), labels[index]))
+            place = float(parts[0].x), float(parts[0].y)
+            points.append(RegisterPoint(rows.lines[index], *place, labels[index], names[index]))
         else:
             problems.append(RowProblem(rows.lines[index], f"holds {len(parts)} points, expected one"))
     if not points:
         first = f" (line {problems[0].line}: {problems[0].reason})" if problems else ""
         raise RegisterError(f"{rows.source} holds no usable point{first}", "rows with a place that can be read")
-    return PointFile(rows.source, tuple(points), tuple(sorted(problems, key=lambda p: p.line)), column is not None)
+    problems.sort(key=lambda problem: problem.line)
+    return PointFile(rows.source, register_id, tuple(points), tuple(problems), column is not None)
 
 
 def _paper_rows(path: Path) -> RawRows | None:
@@ -222,3 +264,29 @@ def read_places(path: Path, settings: Settings) -> list[BaseGeometry]:
 def _is_on_earth(shape: BaseGeometry) -> bool:
     west, south, east, north = shape.bounds
     return bool(west >= -180 and east <= 180 and south >= -90 and north <= 90)
+
+
+def keep_points(settings: Settings, name: str, content: bytes) -> Path:
+    """Keep a register of points that was handed in under HOME/points; the same content is kept once.
+
+    Raises:
+        RegisterError: it cannot be read as points, or cannot be written.
+    """
+    folder = settings.home / "points" / hashlib.sha256(content).hexdigest()[:16]
+    path = folder / Path(name).name
+    with tempfile.TemporaryDirectory() as scratch:
+        tried = Path(scratch) / path.name
+        tried.write_bytes(content)
+        read_points(tried, settings)
+    for known in folder.glob("*"):
+        return known
+    try:
+        write_atomically(path, content)
+    except RunError as error:
+        raise RegisterError(error.found, remedy=error.remedy) from error
+    return path
+
+
+def kept_points(settings: Settings) -> list[Path]:
+    """Registers of points that were handed in, by name."""
+    return sorted((settings.home / "points").glob("*/[!.]*"), key=lambda path: path.name.casefold())

@@ -3,6 +3,8 @@
 from minedisc_core.store.records import (
     AnalystProgress,
     CandidateFilter,
+    CorrectionAction,
+    CorrectionEvent,
     Counters,
     DatasetRow,
     FilterChoices,
@@ -21,6 +23,8 @@ __all__ = [
     "CARRIED_PREFIX",
     "AnalystProgress",
     "CandidateFilter",
+    "CorrectionAction",
+    "CorrectionEvent",
     "Counters",
     "DatasetRow",
     "FilterChoices",

@@ -35,8 +35,12 @@ COMMANDS = [
     "bench",
     "registers",
     "models",
+    "samples",
 ]
-SUBCOMMANDS = ["registers add", "registers list", "registers retire", "models list", "models show"]
+SUBCOMMANDS = [
+    "registers add", "registers list", "registers retire", "models list", "models show", "samples correct",
+    "samples undo", "samples corrections",
+]  # fmt: skip
 
 
 @pytest.fixture
