@@ -1,4 +1,4 @@
-"""Jobs: a scan from a request to a finished run folder, in a process of its own, cancelled and resumed at will.
+"""Jobs: from a request to a finished folder, in a process of its own, cancelled and resumed at will.
 
 request = ScanRequest(mosaic=("mosaic.tif",), model="demo-l1c")
 process = start_scan(request, settings.runs / new_run_id())
@@ -20,6 +20,9 @@ from minedisc_core.jobs.progress import ScanProgress, read_progress
 from minedisc_core.jobs.request import ScanRequest, new_run_id, read_request
 from minedisc_core.jobs.run import run_scan
 from minedisc_core.jobs.sources import open_source
+from minedisc_core.jobs.train_progress import TrainProgress, read_train_progress
+from minedisc_core.jobs.train_request import TrainRequest
+from minedisc_core.jobs.training import run_training, start_training
 
 __all__ = [
     "CompositeFolder",
@@ -29,6 +32,8 @@ __all__ = [
     "ScanProcess",
     "ScanProgress",
     "ScanRequest",
+    "TrainProgress",
+    "TrainRequest",
     "cancel",
     "check_composite",
     "estimate",
@@ -40,9 +45,12 @@ __all__ = [
     "read_composite_progress",
     "read_progress",
     "read_request",
+    "read_train_progress",
     "remove_composite",
     "run_scan",
+    "run_training",
     "start_composite",
     "start_scan",
+    "start_training",
     "work_folder",
 ]

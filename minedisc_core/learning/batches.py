@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,7 +99,7 @@ def _put(
     return False
 
 
-def symmetry(window: NDArray[np.generic], which: int) -> NDArray[np.generic]:
+def symmetry(window: NDArray[Any], which: int) -> NDArray[Any]:
     """One of the eight symmetries (0..7) of a square (side, side, band) array; 0 leaves it as it is."""
     turned = np.rot90(window, which % 4)
     return turned[:, ::-1] if which >= 4 else turned

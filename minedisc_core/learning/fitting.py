@@ -102,7 +102,7 @@ class Fit:
             MinediscError: losses or weights came to no finite number.
         """
         while self.state.epoch < epochs and not self._is_over():
-            self._epoch(should_stop)
+            self.advance(self.state.epoch + 1, should_stop)
             if on_epoch:
                 on_epoch(self.state)
         self._settle(epochs)
@@ -114,9 +114,9 @@ class Fit:
             return False
         return self.state.epoch - self.state.best_epoch >= patience
 
-    def _epoch(self, should_stop: Callable[[], bool]) -> None:
+    def advance(self, number: int, should_stop: Callable[[], bool] = lambda: False) -> None:
+        """One epoch, the one of that number; errors as in `run`."""
         started, waited = time.perf_counter(), self.batches.waited_s
-        number = self.state.epoch + 1
         order = self._order(number)
         learned = self._learn(order, number, should_stop)
         learning_s = time.perf_counter() - started

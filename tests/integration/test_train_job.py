@@ -2,6 +2,9 @@
 
 import json
 import shutil
+import signal
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -10,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from minedisc_core.cli import main
 from minedisc_core.detection.cards import read_card
 from minedisc_core.detection.models import load_model, load_tensors
 from minedisc_core.detection.networks import keras
@@ -299,3 +303,37 @@ def test_a_full_disk_stops_the_training_with_a_remedy_and_it_goes_on_when_there_
     assert not list(out.rglob(".*"))
     monkeypatch.setattr(runs.os, "fsync", sync)
     assert run_training(asked(patches), out, resume=True)["folds"]
+
+
+def test_the_command_trains_prints_its_figures_and_refuses_with_exit_codes(patches, tmp_path, capsys):
+    words = ["train", "--net", "impact", "--dataset", str(patches.folder), "--folds", "2", "--epochs", "1"]
+    words += ["--policy", "float32", "--home", str(tmp_path / "home")]
+    out = tmp_path / "model"
+    assert main([*words, "--out", str(out)]) == 0
+    shown = capsys.readouterr()
+    assert "fold 2 of 3, epoch 1 of 1" in shown.err
+    assert "validation" in shown.out
+    assert main([*words, "--out", str(out)]) == 1
+    assert "--resume" in capsys.readouterr().err
+    assert main([*words, "--out", str(out), "--resume", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["folds"][1]["epochs"] == 1
+    assert main([*words, "--out", str(tmp_path / "other"), "--bands", "B2,B9"]) == 2
+    assert "has no B9" in capsys.readouterr().err
+    assert not (tmp_path / "other").exists()
+
+
+def test_ctrl_c_keeps_what_was_trained_and_the_same_command_goes_on(patches, tmp_path):
+    out = tmp_path / "model"
+    words = [sys.executable, "-m", "minedisc_core.cli", "train", "--net", "impact", "--dataset", str(patches.folder)]
+    words += ["--folds", "1", "--epochs", "9999", "--policy", "float32", "--out", str(out), "--recipe", "paper"]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr
+        for line in process.stderr:
+            if "epoch 3 " in line:
+                process.send_signal(signal.SIGINT)
+                started = time.monotonic()
+                break
+        process.stderr.read()
+    assert process.returncode == 1
+    assert time.monotonic() - started < 3
+    assert read_train_progress(out).state is RunState.CANCELLED
