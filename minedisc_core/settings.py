@@ -13,8 +13,8 @@ from minedisc_core.errors import UsageError
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 _KEPT = frozenset(
-    ("runs", "mosaics", "registers", "samples", "datasets", "models", "demo", "areas", "previews", "demo.json",
-     "server.json", "minedisc.log")
+    ("runs", "mosaics", "registers", "samples", "datasets", "models", "demo", "areas", "points", "previews",
+     "demo.json", "server.json", "minedisc.log")
 )  # fmt: skip
 """What lies in a home beside the database."""
 

@@ -28,6 +28,7 @@ def main() -> None:
             st.Page(PAGES / "review.py", title=t("Review"), icon=":material/fact_check:"),
             st.Page(PAGES / "retrain.py", title=t("Retrain"), icon=":material/model_training:"),
             st.Page(PAGES / "registers.py", title=t("Registers"), icon=":material/list_alt:"),
+            st.Page(PAGES / "points.py", title=t("Points"), icon=":material/edit_location_alt:"),
             st.Page(PAGES / "exports.py", title=t("Exports"), icon=":material/download:"),
         ],
         position="top",

@@ -37,12 +37,11 @@ class Chosen:
         return self.mosaic.identity[:24]
 
 
-def choose() -> Chosen | None:
-    """The widgets; None until a mosaic can be opened."""
+def choose(key: str = KEY) -> Chosen | None:
+    """The widgets; None until a mosaic can be opened. Only under the usual key can it be one still to be made."""
     options = _options()
-    picked = st.selectbox(
-        t("Mosaic"), [*options, NEW, OTHER], format_func=lambda key: options.get(key) or _other_ways(key), key=KEY,
-    )  # fmt: skip
+    listed = [*options, *([NEW] if key == KEY else []), OTHER]
+    picked = st.selectbox(t("Mosaic"), listed, format_func=lambda one: options.get(one) or _other_ways(one), key=key)
     if picked == NEW:
         return None
     paths = _typed_paths() if picked == OTHER else tuple(picked.split("\n"))

@@ -22,11 +22,13 @@ class SessionKeys(StrEnum):
     PLAN = "plan"
     PLACE = "download_place"
     KEPT = "kept"
+    POINT = "point"
 
 
 KEPT_CHOICES = (
     "review_run_choice", "review_status", "review_order", "review_impact", "review_score", "review_register",
     "review_land", "review_reason", "review_analyst", "review_seen", "review_hidden", SessionKeys.BOX,
     SessionKeys.ANALYST, "review_basemap", "scan_basemap", "scan_mosaic", "scan_paths",
+    "points_mosaic", "points_register",
 )  # fmt: skip
 """Keys of widgets whose choice outlives their page."""

@@ -19,6 +19,7 @@ from minedisc_core.imagery.score_picture import ScorePicture, score_picture
 from minedisc_core.jobs import ScanRequest
 from minedisc_core.jobs.request import open_request_mosaic
 from minedisc_core.jobs.second_dates import SecondDates
+from minedisc_core.registers.points import PointFile, open_points
 from minedisc_core.runs import CHIPS, SCORES
 from minedisc_core.settings import Settings, load_settings
 from minedisc_core.store import Store
@@ -30,7 +31,6 @@ __all__ = ["KEPT_CHOICES", "Noted", "SessionKeys"]
 PREVIEW = "preview-"
 """Names of pictures of mosaics that were looked at, not scanned, start with it."""
 SECOND_DATES = SecondDates()
-
 
 _HOUSES: dict[str, House] = {}
 """By MINEDISC_HOME as it stands in the environment: settings are read once."""
@@ -53,7 +53,7 @@ def close_houses() -> None:
             opened.close()
         _HOUSES.clear()
     SECOND_DATES.forget()
-    for cached in (_tile_reader, _score_overlay, _opened_mosaic, _run_summary):
+    for cached in (_tile_reader, _score_overlay, _opened_mosaic, _run_summary, _register_points):
         cached.cache_clear()
 
 
@@ -122,6 +122,17 @@ def outline(run_id: str, site_id: str) -> dict[str, Any]:
     """What is drawn over the chips of a site of a run; empty if it left nothing."""
     folder = house().run_folder(run_id)
     return read_outline(folder / CHIPS, site_id) if folder else {}
+
+
+def register_points(source: str) -> PointFile:
+    """Points of a file or of a loaded register, kept until the file changes."""
+    path = Path(source)
+    return _register_points(house(), source, path.stat().st_mtime_ns if path.is_file() else 0)
+
+
+@lru_cache(maxsize=4)
+def _register_points(owner: House, source: str, _changed_ns: int) -> PointFile:
+    return open_points(source, owner.settings)
 
 
 def opened_mosaic(request: ScanRequest) -> Mosaic:

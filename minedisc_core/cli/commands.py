@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from minedisc_core import __version__
-from minedisc_core.cli import benchmarks, demo, imagery, learning, mosaics, registers, review, scanning
+from minedisc_core.cli import benchmarks, demo, imagery, learning, mosaics, registers, review, samples, scanning
 
 app = typer.Typer(
     name="minedisc",
@@ -45,5 +45,6 @@ imagery.models.command("champion")(learning.champion)
 imagery.models.command("promote")(learning.promote)
 imagery.models.command("rollback")(learning.rollback)
 app.add_typer(imagery.models, name="models")
+app.add_typer(samples.app, name="samples")
 app.command("mosaic")(mosaics.mosaic)
 app.command("bench")(benchmarks.bench)

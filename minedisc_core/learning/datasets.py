@@ -18,7 +18,7 @@ import shutil
 import tempfile
 import zipfile
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -104,7 +104,8 @@ def write_dataset(
     bands: Sequence[str],
     level: ProductLevel | None,
     window_px: int,
-    more: Mapping[str, Any] | None = None,
+    more: Mapping[str, Any] | Callable[[], Mapping[str, Any]] | None = None,
+    decide_splits: Callable[[Sequence[SampleEntry]], Sequence[str]] | None = None,
 ) -> Dataset:
     """Write a version, whole or not at all; its files are read-only and the folder must be new.
 
@@ -115,7 +116,9 @@ def write_dataset(
         bands: names of the bands, in the order of the pixels.
         level: product level, None if not known.
         window_px: side of the windows.
-        more: what else the manifest should tell (how it was made, what was left out); not hashed.
+        more: what else the manifest should tell (how it was made, what was left out); not hashed. A function is
+            called after the last sample.
+        decide_splits: told all entries, in order of their ids and with their places, gives the split of each.
 
     Raises:
         StoreError: the folder is there already or cannot be written, there is no sample, an id comes twice or
@@ -127,7 +130,14 @@ def write_dataset(
         folder.parent.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
         try:
-            made = _write_into(scratch, folder, samples, (window_px, tuple(bands), level), more or {})
+            kind = (window_px, tuple(bands), level)
+            placed = _with_places(_write_samples(scratch, samples, kind))
+            if decide_splits:
+                splits = decide_splits(placed)
+                placed = tuple(replace(entry, split=split) for entry, split in zip(placed, splits, strict=True))
+            made = Dataset(folder, folder.name, _content_hash(kind, placed), window_px, level, kind[1], placed)
+            told = more() if callable(more) else more or {}
+            _write_synced(scratch / MANIFEST, json.dumps(_manifest(made, told), indent=1).encode())
             scratch.chmod(0o755)
             scratch.rename(folder)
         except BaseException:
@@ -143,13 +153,10 @@ def write_dataset(
 _Kind = tuple[int, tuple[str, ...], ProductLevel | None]
 
 
-def _write_into(
-    scratch: Path,
-    folder: Path,
-    samples: Iterable[tuple[SampleEntry, NDArray[np.uint16]]],
-    kind: _Kind,
-    more: Mapping[str, Any],
-) -> Dataset:
+def _write_samples(
+    scratch: Path, samples: Iterable[tuple[SampleEntry, NDArray[np.uint16]]], kind: _Kind
+) -> list[SampleEntry]:
+    """Write each sample's file; their entries in order of their ids."""
     entries: dict[str, SampleEntry] = {}
     for entry, pixels in samples:
         if entry.sample_id in entries:
@@ -157,11 +164,7 @@ def _write_into(
         entries[entry.sample_id] = _write_sample(scratch, entry, pixels, kind)
     if not entries:
         raise StoreError("A dataset version needs samples, and there is none", "at least one sample")
-    window_px, bands, level = kind
-    placed = _with_places([entries[name] for name in sorted(entries)])
-    made = Dataset(folder, folder.name, _content_hash(kind, placed), window_px, level, bands, placed)
-    _write_synced(scratch / MANIFEST, json.dumps(_manifest(made, more), indent=1).encode())
-    return made
+    return [entries[name] for name in sorted(entries)]
 
 
 def _write_sample(scratch: Path, entry: SampleEntry, pixels: NDArray[np.uint16], kind: _Kind) -> SampleEntry:

@@ -36,14 +36,14 @@ def impact_patches(
     rng = np.random.default_rng(seed)
     patches, labels, places = [], [], []
     for grid, features, dn, name in scenes:
-        centres, classes = _centres(grid, features, rng)
+        centres, classes = patch_centres(grid, features, rng)
         patches.append(_cut(dn, centres))
         labels.append(classes)
         places.append(np.full(len(classes), name))
     return np.concatenate(patches), np.concatenate(labels), np.concatenate(places)
 
 
-def _centres(
+def patch_centres(
     grid: RasterGrid, features: Sequence[Feature], rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Columns and rows of patch centres inside the raster, and their classes."""

@@ -52,7 +52,7 @@ def read_csv_rows(path: Path) -> RawRows:
     Raises:
         RegisterError: no text, no header with coordinates, or no row at all.
     """
-    sheet = _sheet(_lines(path), path.name)
+    sheet = _sheet(text_lines(path), path.name)
     kept = [i for i, column in enumerate(sheet.header) if column.strip() and not is_personal(column)]
     read_place = _place_reader(sheet.header)
     places: list[BaseGeometry] = []
@@ -74,7 +74,12 @@ def read_csv_rows(path: Path) -> RawRows:
     return RawRows(path.name, tuple(sheet.header), texts, np.array(places, dtype=object), lines, problems)
 
 
-def _lines(path: Path) -> list[str]:
+def text_lines(path: Path) -> list[str]:
+    """The lines of a text file, whatever its encoding.
+
+    Raises:
+        RegisterError: it is empty, or not text.
+    """
     raw = path.read_bytes()
     if not raw.strip():
         raise RegisterError(f"{path.name} is empty", "a CSV with a header and rows", "download it again")

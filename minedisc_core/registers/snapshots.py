@@ -65,7 +65,7 @@ def add_snapshot(
     if as_of is not None and as_of > today + timedelta(days=1):
         raise UsageError(f"the register's date {as_of} lies in the future", f"a date up to {today}", "correct it")
     table = read_register(kind, Path(path), settings)
-    sha256 = _content_hash(Path(path))
+    sha256 = content_hash(Path(path))
     snapshot_id = f"{kind}-{sha256[:_HASH_DIGITS]}"
     known = _find(settings, snapshot_id)
     stated = state_coverage(table, coverage, coverage_polygon, settings)
@@ -196,7 +196,7 @@ def _find(settings: Settings, snapshot_id: str) -> Snapshot | None:
     return _snapshot(_read_json(file), file)
 
 
-def _content_hash(path: Path) -> str:
+def content_hash(path: Path) -> str:
     """SHA-256 of the file; of all parts of a shapefile that is not zipped."""
     parts = [path]
     if path.suffix.lower() == ".shp":

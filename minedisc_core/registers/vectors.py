@@ -136,9 +136,15 @@ def read_vector_rows(layer: VectorLayer, columns: Iterable[str]) -> RawRows:
 
 def _read(layer: VectorLayer, columns: Sequence[str], encoding: str | None) -> gpd.GeoDataFrame:
     try:
+        named = pyogrio.read_info(layer.path, layer=layer.layer, encoding=encoding)["fields"]
+        own = dict(zip(layer.fields, map(str, named), strict=True))  # read bytewise, names with accents look otherwise
         frame = pyogrio.read_dataframe(
-            layer.path, layer=layer.layer, columns=list(columns), encoding=encoding, on_invalid="fix"
-        )
+            layer.path,
+            layer=layer.layer,
+            columns=[own[column] for column in columns],
+            encoding=encoding,
+            on_invalid="fix",
+        ).rename(columns={own[column]: column for column in columns})
     except (DataSourceError, DataLayerError, ValueError, UnicodeError) as error:
         raise RegisterError(f"{layer.shown} cannot be read: {error}", FORMATS, "export the layer again") from error
     if not isinstance(frame, gpd.GeoDataFrame):

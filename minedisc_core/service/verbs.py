@@ -35,6 +35,7 @@ from minedisc_core.registers.active import load_active
 from minedisc_core.review import footprint_from, new_verdict
 from minedisc_core.review import summary as tally
 from minedisc_core.runs import read_sites, read_summary
+from minedisc_core.service.corrections import correct_point, corrections, undo_correction
 from minedisc_core.service.learning import LEARNING_VERBS
 from minedisc_core.service.records import candidate_record, plain, priority_record
 from minedisc_core.settings import Settings
@@ -320,6 +321,9 @@ VERBS: dict[str, Verb] = {
         registers_add,
         registers_list,
         registers_retire,
+        correct_point,
+        undo_correction,
+        corrections,
     )
 } | dict(LEARNING_VERBS)
 """Every verb by its name."""

@@ -4,6 +4,8 @@ from minedisc_core.store.loop_records import ChampionAction, ChampionEvent, Retr
 from minedisc_core.store.records import (
     AnalystProgress,
     CandidateFilter,
+    CorrectionAction,
+    CorrectionEvent,
     Counters,
     DatasetRow,
     FilterChoices,
@@ -24,6 +26,8 @@ __all__ = [
     "CandidateFilter",
     "ChampionAction",
     "ChampionEvent",
+    "CorrectionAction",
+    "CorrectionEvent",
     "Counters",
     "DatasetRow",
     "FilterChoices",

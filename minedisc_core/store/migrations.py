@@ -141,6 +141,17 @@ def migration_007_champions_and_retrainings(cursor: Cursor) -> None:
             place TEXT NOT NULL, held_out BOOLEAN NOT NULL)""")
 
 
+def migration_008_corrections_of_points(cursor: Cursor) -> None:
+    """The append-only log of what people decided about points of registers."""
+    cursor.execute("CREATE SEQUENCE correction_numbers START 1")
+    cursor.execute("""
+        CREATE TABLE point_corrections (
+            event_no BIGINT DEFAULT nextval('correction_numbers'), event_id TEXT PRIMARY KEY,
+            register_id TEXT NOT NULL, source TEXT NOT NULL, line BIGINT NOT NULL, action TEXT NOT NULL,
+            lon DOUBLE NOT NULL, lat DOUBLE NOT NULL, new_lon DOUBLE, new_lat DOUBLE, analyst TEXT NOT NULL,
+            given_utc TIMESTAMP NOT NULL, undoes TEXT)""")
+
+
 MIGRATIONS: tuple[Callable[[Cursor], None], ...] = (
     migration_001_runs_sites_and_matches,
     migration_002_verdicts_and_states,
@@ -148,6 +159,7 @@ MIGRATIONS: tuple[Callable[[Cursor], None], ...] = (
     migration_004_footprints_looks_and_filters,
     migration_005_changes_between_dates,
     migration_007_champions_and_retrainings,
+    migration_008_corrections_of_points,
 )
 
 

@@ -215,3 +215,31 @@ class DatasetRow:
     samples: int
     withdrawn: int
     """Samples in it whose verdict was undone or replaced afterwards: marked, and left out of the next."""
+
+
+CorrectionAction = Literal["moved", "not_a_mine", "skipped", "undone"]
+
+
+@dataclass(frozen=True)
+class CorrectionEvent:
+    """What a person decided about one point of a register."""
+
+    event_id: str
+    """UUID made by the caller, so that a repeated call changes nothing."""
+    register_id: str
+    """SHA-256 of the register's file: another name of it changes nothing."""
+    source: str
+    """Name of the file."""
+    line: int
+    """Line or record of the point, as `registers.points.RegisterPoint` has it."""
+    action: CorrectionAction
+    lon: float
+    """Where the register has the point, EPSG:4326."""
+    lat: float
+    new_lon: float | None
+    """Where it was moved to; None with other actions."""
+    new_lat: float | None
+    analyst: str
+    given_at_utc: datetime
+    undoes: str | None = None
+    """With `undone`: the event that counts no more."""

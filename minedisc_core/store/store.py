@@ -7,12 +7,24 @@ from pathlib import Path
 from types import TracebackType
 
 from minedisc_core.domain import Candidate, Change, RegisterMatch, RunSummary, Site, VerdictEvent
-from minedisc_core.store import champions, changes, filters, progress, queries, sample_queue, seen, take_in, verdicts
+from minedisc_core.store import (
+    champions,
+    changes,
+    filters,
+    point_corrections,
+    progress,
+    queries,
+    sample_queue,
+    seen,
+    take_in,
+    verdicts,
+)
 from minedisc_core.store.connection import Database
 from minedisc_core.store.loop_records import ChampionEvent, RetrainingRow, Spot
 from minedisc_core.store.migrations import migrate
 from minedisc_core.store.records import (
     CandidateFilter,
+    CorrectionEvent,
     Counters,
     DatasetRow,
     FilterChoices,
@@ -270,3 +282,25 @@ class Store:
         """Every sample that any retraining held out, or learned from; each once."""
         with self._database.reading() as cursor:
             return champions.spots_of(cursor, is_held_out=is_held_out)
+
+    def correct_point(self, event: CorrectionEvent) -> None:
+        """Write what a person decided about a point of a register; on return it is on disk. A retry is harmless.
+
+        Raises:
+            EventRefused: a move without a place on Earth.
+        """
+        self._database.write(lambda cursor: point_corrections.record(cursor, event))
+
+    def undo_correction(self, register_id: str, analyst: str, event_id: str) -> CorrectionEvent | None:
+        """Undo the analyst's last decision on a register that is not undone; gives it, None if there is none."""
+        return self._database.write(lambda cursor: point_corrections.undo(cursor, register_id, analyst, event_id))
+
+    def corrections(self, register_id: str | None = None) -> list[CorrectionEvent]:
+        """The decision in force of each point that has one; of one register, or of all."""
+        with self._database.reading() as cursor:
+            return point_corrections.in_force(cursor, register_id)
+
+    def correction_history(self, register_id: str | None = None) -> list[CorrectionEvent]:
+        """All decisions about points and their undos, oldest first."""
+        with self._database.reading() as cursor:
+            return point_corrections.history(cursor, register_id)

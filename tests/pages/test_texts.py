@@ -244,7 +244,7 @@ def test_every_template_recognises_its_own_sentence(english: str) -> None:
     assert phrases.portuguese(said) == told
 
 
-@pytest.mark.parametrize("page", ["scan.py", "review.py", "retrain.py", "registers.py", "exports.py"])
+@pytest.mark.parametrize("page", ["scan.py", "review.py", "retrain.py", "registers.py", "points.py", "exports.py"])
 def test_every_page_opens_in_portuguese_without_a_missing_text(
     home: Settings, page: str, caplog: pytest.LogCaptureFixture
 ) -> None:
