@@ -17,6 +17,8 @@ from pages.texts import t, translated
 
 CHANGED_SHOWN = 12
 CHIP_PX = 120
+SIDE_BY_SIDE = 2
+"""Candidates in a row."""
 
 
 def section() -> None:
@@ -100,8 +102,10 @@ def _changed(found: dict[str, Any]) -> None:
     if not changed:
         st.caption(t("Both models find the same of the held-out candidates."))
     shown = changed if st.session_state.get("retrain_all_changed") else changed[:CHANGED_SHOWN]
-    for outcome in shown:
-        _outcome(outcome)
+    for first in range(0, len(shown), SIDE_BY_SIDE):
+        for column, outcome in zip(st.columns(SIDE_BY_SIDE), shown[first : first + SIDE_BY_SIDE], strict=False):
+            with column:
+                _outcome(outcome)
     if len(changed) > CHANGED_SHOWN:
         st.toggle(t("Show all"), key="retrain_all_changed")
 

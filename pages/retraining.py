@@ -57,7 +57,7 @@ def _start(found: Prospect) -> None:
     st.button(
         t("Start a retraining"), type="primary", icon=":material/model_training:", key="retrain_start",
         disabled=bool(found.missing_to_start) or is_busy, on_click=_begin, args=(found,),
-        help=t("One retraining runs at a time.") if is_busy else None,
+        help=t("One retraining at a time.") if is_busy else None,
     )  # fmt: skip
 
 

@@ -67,6 +67,8 @@ class Sizes:
     unseen: Sequence[int] = UNSEEN_SEEDS
     steps: int = 600
     epochs: int = 40
+    threshold: float = THRESHOLD
+    """The champion's cut-off."""
 
 
 def bench_loop(size_px: int = 2048, *, sizes: Sizes | None = None) -> dict[str, Any]:
@@ -101,7 +103,7 @@ def make_champion(settings: Settings, sizes: Sizes) -> Model:
     found = train_on_scenes(labelled, bands=L1C_BANDS, level=LEVEL, options=options)
     dataset = _own_dataset(settings, scenes)
     card = found.card(
-        CHAMPION, "1", threshold=THRESHOLD, is_demonstration=True, description="Trained without irrigation dams."
+        CHAMPION, "1", threshold=sizes.threshold, is_demonstration=True, description="Trained without irrigation dams."
     )
     named = {"folder": str(dataset.folder), "version": dataset.version, "hash": dataset.hash}
     card = replace(card, training={**card.training, "dataset": named})
@@ -115,7 +117,7 @@ def _own_dataset(settings: Settings, scenes: Sequence[LoopScene]) -> Dataset:
 
     def windows() -> Any:
         for number, scene in enumerate(scenes):
-            split = VALIDATION if number == len(scenes) - 1 else TRAINING
+            split = VALIDATION if number and number == len(scenes) - 1 else TRAINING
             labels = scene.without_unknown().labels
             drawn = generated_windows(
                 str(scene.seed), scene.grid, scene.features, labels, MINES, BACKGROUND, scene.seed

@@ -103,7 +103,7 @@ def champion_model(store: Store, settings: Settings, level: str, bands: Sequence
         if model.discovery.level == level and (bands is None or {*bands} == {*model.discovery.bands})
     ]
     if not fit:
-        raise ModelError(f"there is no model for {level}", "a model", "train or add one: minedisc models list")
+        raise ModelError(f"there is no model for {level}", "a model", "train or add one: `minedisc models list`")
     return fit[0]
 
 
@@ -221,7 +221,7 @@ def models_promote(
         return {"champion": model.name, "level": level, "changed": False}
     problem, report, retraining = _verdict_of_rule(store, settings, model)
     if problem and override is None:
-        raise RunError(f"{model.name} is not promoted: {problem}", "what models/README.md asks for", _OVERRIDE)
+        raise RunError(f"{model.name} is not promoted: {problem}", "what the rule asks for", _OVERRIDE)
     action = ChampionAction.OVERRIDDEN if problem else ChampionAction.PROMOTED
     reason = _typed(override, analyst) if problem else ""
     report = {**report, "refused_because": problem} if problem else report
@@ -309,7 +309,7 @@ def _to_take_back(store: Store, level: str | None) -> ChampionEvent:
             stack.pop()
     open_levels = sorted(name for name, stack in standing.items() if stack)
     if not open_levels:
-        raise StoreError("there is no promotion to take back", "a promotion", "minedisc models champion shows them")
+        raise StoreError("there is no promotion to take back", "a promotion", "`minedisc models champion` shows them")
     if len(open_levels) > 1:
         raise UsageError(f"promotions of {' and '.join(open_levels)} are in force", "one level", "choose --level")
     return standing[open_levels[0]][-1]
