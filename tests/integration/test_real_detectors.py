@@ -42,7 +42,7 @@ def address(trial_data: Path) -> Iterator[str]:
     running.server_close()
 
 
-@pytest.mark.parametrize(("name", "is_downloaded"), zip(READY_MADE, (False, True), strict=True))
+@pytest.mark.parametrize(("name", "is_downloaded"), list(zip(READY_MADE, (False, True), strict=True)))
 def test_a_ready_made_model_scores_as_plain_keras(
     name: str, is_downloaded: bool, trial_data: Path, address: str, settings: Settings, ground: np.ndarray
 ) -> None:
