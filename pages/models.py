@@ -30,9 +30,8 @@ def main() -> None:
         frame.empty(t("There is no model that can be used. Add one below."))
     for broken in broken_models(shared.settings()):
         st.warning(problem(broken), icon=":material/warning:")
-    for model in found:
-        with st.expander(boundary.plain(model.name)):
-            card(model)
+    if found:
+        card(chosen(found))
     with st.expander(t("Add a model of other people"), icon=":material/upload_file:"):
         add()
 
@@ -69,6 +68,14 @@ def problem(broken: BrokenModel) -> str:
     """What is wrong with a folder among the models."""
     told = boundary.plain(translated(broken.problem))
     return t("{name} cannot be used. {problem}", name=boundary.plain(broken.name), problem=told)
+
+
+def chosen(found: list[Model]) -> Model:
+    """The model whose card is shown."""
+    by_name = {model.name: model for model in found}
+    if st.session_state.get("models_shown") not in by_name:
+        st.session_state["models_shown"] = found[-1].name
+    return by_name[st.selectbox(t("Card of"), list(by_name), key="models_shown")]
 
 
 def card(model: Model) -> None:

@@ -20,6 +20,8 @@ MOST_LAYERS = 300
 MOST_PARAMETERS = 50_000_000
 MOST_VALUES = 8_000_000
 """Numbers that one layer makes of one patch."""
+MOST_MULTIPLY_ADDS = 20_000_000_000
+"""For one patch: some hundred times a usual net."""
 MOST_PATCH_PX = 512
 MOST_BANDS = 64
 MOST_TEXT = 4_000_000
@@ -250,9 +252,15 @@ def _assembled(
     if result not in shapes or result == given:
         raise ValueError(f"its output {_cut(result)} is no layer")
     found = Architecture(given, input_shape, tuple(layers), result)
+    _check_size(found)
+    return found
+
+
+def _check_size(found: Architecture) -> None:
     if found.parameters > MOST_PARAMETERS:
         raise ValueError(f"it has {found.parameters:,} parameters, more than {MOST_PARAMETERS:,}")
-    return found
+    if found.multiply_adds > MOST_MULTIPLY_ADDS:
+        raise ValueError(f"it takes {found.multiply_adds:,} multiplications a patch, more than {MOST_MULTIPLY_ADDS:,}")
 
 
 def _input_shape(config: Mapping[str, Any], patch_px: int) -> tuple[int, int, int]:

@@ -27,8 +27,8 @@ _START_S = 12.0
 _BANDS = 12
 _MPX_PER_THREAD_S = 5.0
 """Pixels read and scored per thread and second with 12 bands (minedisc bench scan)."""
-_MULTIPLY_ADDS_PER_THREAD_S = 25e9
-"""What a patch model's net does per thread and second, patch by patch (a 48 px net of 71 million a patch)."""
+_MULTIPLY_ADDS_PER_THREAD_S = 50e9
+"""What a patch model's net does per thread and second (measured 56e9, with a 48 px net of 71 million a patch)."""
 _PICTURE_S_PER_MPX = 0.35
 """Map-tile pyramids, per million pixels of the whole mosaic."""
 

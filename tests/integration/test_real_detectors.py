@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import http.server
+import threading
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,12 +31,23 @@ def ground() -> np.ndarray:
     return (level.repeat(24, 0).repeat(24, 1) + random.integers(0, 600, (216, 168, 13))).astype(np.uint16)
 
 
-@pytest.mark.parametrize("name", READY_MADE)
+@pytest.fixture
+def address(trial_data: Path) -> Iterator[str]:
+    """The folder of the files, served on loopback."""
+    handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(trial_data / "models"))
+    running = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=running.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{running.server_port}"
+    running.shutdown()
+    running.server_close()
+
+
+@pytest.mark.parametrize(("name", "is_downloaded"), list(zip(READY_MADE, (False, True), strict=True)))
 def test_a_ready_made_model_scores_as_plain_keras(
-    name: str, trial_data: Path, settings: Settings, ground: np.ndarray
+    name: str, is_downloaded: bool, trial_data: Path, address: str, settings: Settings, ground: np.ndarray
 ) -> None:
     file = trial_data / "models" / READY_MADE[name].file_name
-    model = add_ready_made(name, str(file), settings)
+    model = add_ready_made(name, f"{address}/{file.name}" if is_downloaded else str(file), settings)
     card = model.discovery
     assert isinstance(card, PatchCard)
     assert (card.scored_by, card.outputs, card.mine_output) == ("patches", 1, 0)

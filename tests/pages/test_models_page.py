@@ -39,7 +39,7 @@ def test_models_are_listed_with_what_their_cards_say(empty_home: Settings, open_
     assert "**Patch:** 8 px, one every 4 px" in told
     assert "**Source:** made by a test" in told
     assert "Finds \\*plain\\* things" in told
-    assert load_model("plain", empty_home).discovery.sha256 in told  # type: ignore[attr-defined]
+    assert load_model("plain", empty_home).discovery.sha256 in told  # type: ignore[attr-defined]  # a patch card
     assert "broken cannot be used" in told
 
 

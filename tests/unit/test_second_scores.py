@@ -132,7 +132,7 @@ def test_scores_are_taken_against_each_models_own_cut_off(runs: Runs) -> None:
 )
 def test_runs_that_are_not_two_models_over_one_mosaic_are_not_set_beside(runs: Runs, changes: dict[str, str]) -> None:
     runs.take_in("a", "paper", {(1, 1): 0.9})
-    runs.take_in("b", "other", {(1, 1): 0.9}, **changes)  # type: ignore[arg-type]
+    runs.take_in("b", "other", {(1, 1): 0.9}, **changes)  # type: ignore[arg-type]  # names of two keyword arguments
     assert [runs.second(name) for name in ("a-0001", "b-0001")] == [None, None]
 
 
