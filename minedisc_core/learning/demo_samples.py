@@ -18,7 +18,7 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from minedisc_core.domain import IMPACT_CLASSES, ProductLevel
+from minedisc_core.domain import IMPACT_CLASSES, Impact, ProductLevel
 from minedisc_core.errors import UsageError
 from minedisc_core.grid import CONTEXT_PX, PATCH_PX, WINDOW_PX, PixelWindow, RasterGrid
 from minedisc_core.imagery.bands import L1C_BANDS, L2A_BANDS
@@ -47,6 +47,8 @@ _BIG_HA = 10.0
 _OFF_PX = 10.0
 """Points lie up to 100 m off the middle of what they mark."""
 _PATCHES_A_CLASS = 25
+_WELL_INSIDE_PX = 3.0
+"""A patch of ore is centred in its mine, this far from the edge: the paper chose representative points."""
 _LEAST_PLACES = 5
 """Small datasets, too, come from this many scenes: a split by place needs some."""
 _BANDS = {ProductLevel.L1C: L1C_BANDS, ProductLevel.L2A: L2A_BANDS}
@@ -179,8 +181,7 @@ def scene_samples(order: _Order) -> list[_Sample]:
     found = without_duplicates(find(imagery, scene.features, order), [])  # two points of a small mine may be one
     points = [replace(point, source=name, place=name) for point in found]
     np.random.default_rng([order.scene_seed, 3]).shuffle(points)
-    cut = cut_windows(points, [imagery], imagery.bands, order.window_px, [])
-    return list({entry.sample_id: (entry, pixels) for entry, pixels in cut}.values())  # a pixel may be drawn twice
+    return list(cut_windows(points, [imagery], imagery.bands, order.window_px, []))
 
 
 def _discovery_points(imagery: DemoImagery, features: Sequence[Feature], order: _Order) -> list[SamplePoint]:
@@ -229,9 +230,12 @@ def _point(
 def _impact_points(imagery: DemoImagery, features: Sequence[Feature], order: _Order) -> list[SamplePoint]:
     random = np.random.default_rng([order.scene_seed, 2])
     centres, classes = patch_centres(imagery.grid, features, random)
+    mines = in_pixels(imagery.grid, [feature.polygon for feature in features if feature.is_mine])
+    inner = shapely.union_all(mines).buffer(-_WELL_INSIDE_PX)
+    is_shown = shapely.contains_xy(inner, centres[:, 0] + 0.5, centres[:, 1] + 0.5)
     found: list[SamplePoint] = []
     for index, label in enumerate(IMPACT_CLASSES):
-        members = random.permutation(np.flatnonzero(classes == index))
+        members = random.permutation(np.flatnonzero((classes == index) & (is_shown | (label == Impact.NO_ORE))))
         points = (_point(centres[member] + 0.5, imagery.grid, str(label), None, None) for member in members)
         found += islice(points, _PATCHES_A_CLASS)
     return found

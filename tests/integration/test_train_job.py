@@ -90,7 +90,7 @@ def test_a_cancelled_training_goes_on_and_ends_as_one_that_ran_through(trained, 
     out = tmp_path / "model"
 
     def stop(progress):
-        if (progress.unit, progress.epoch) in ((1, 2), (2, 3)):
+        if progress.figures and (progress.unit, progress.epoch) in ((1, 2), (2, 3)):
             (out / "cancel").touch()
 
     for _ in range(2):
@@ -100,7 +100,8 @@ def test_a_cancelled_training_goes_on_and_ends_as_one_that_ran_through(trained, 
         assert read_train_progress(out).can_resume
     heard = []
     report = run_training(asked(patches, epochs=4), out, resume=True, on_progress=heard.append)
-    assert min(p.epoch for p in heard if p.unit == 2 and p.figures) == 4  # behind the kept epoch, not from the start
+    learned = [p.epoch for p in heard if p.unit == 2 and p.figures and p.epoch]
+    assert learned == [4]  # behind the kept epoch, not from the start
     assert read_train_progress(out).state is RunState.COMPLETE
     assert report["validation"] == through["validation"]
     for place in (".", "folds/01", "folds/02"):
@@ -333,7 +334,8 @@ def test_ctrl_c_keeps_what_was_trained_and_the_same_command_goes_on(patches, tmp
                 process.send_signal(signal.SIGINT)
                 started = time.monotonic()
                 break
-        process.stderr.read()
+        process.wait(60)
+        took = time.monotonic() - started
     assert process.returncode == 1
-    assert time.monotonic() - started < 3
+    assert took < 5, "the command did not stop"
     assert read_train_progress(out).state is RunState.CANCELLED
