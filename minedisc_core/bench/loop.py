@@ -156,11 +156,12 @@ def judge(scene: LoopScene, sites: Sequence[Site]) -> list[Reason | None]:
         return shapely.transform(shape, lambda xy: np.column_stack(to_m.transform(xy[:, 0], xy[:, 1])))
 
     shapes = [metric(feature.polygon) for feature in scene.features]
+    is_mine = np.array([feature.is_mine for feature in scene.features])
     said: list[Reason | None] = []
     for site in sites:
-        apart = np.array([shapely.distance(shape, metric(site.polygon)) for shape in shapes])
-        is_mine = np.array([feature.is_mine for feature in scene.features])
-        nearest = scene.features[int(np.where(is_mine, np.inf, apart).argmin())]
+        apart = shapely.distance(shapes, metric(site.polygon))
+        from_peak = shapely.distance(shapes, metric(shapely.Point(site.peak_lon, site.peak_lat)))
+        nearest = scene.features[int(np.where(is_mine, np.inf, from_peak).argmin())]
         is_found = bool((apart[is_mine] <= GROWN_M).any())
         said.append(None if is_found else REASONS.get(nearest.kind, Reason.OTHER))
     return said
