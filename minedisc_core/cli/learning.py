@@ -28,6 +28,9 @@ def retrain(
     without_own_dataset: Annotated[
         bool, typer.Option("--without-own-dataset", help="Learn from the verdicts alone.")
     ] = False,
+    own_dataset: Annotated[
+        Path | None, typer.Option(help="Folder of the champion's own dataset, if its card's is elsewhere.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the last one that stopped.")] = False,
     home: Home = None,
     as_json: AsJson = False,
@@ -39,7 +42,8 @@ def retrain(
     else:
         begun = run_verb_on_existing(
             settings, "retrain_begin", champion=champion, out=out, level=level, epochs=epochs, seed=seed,
-            without_own_dataset=without_own_dataset, retraining_id=_new_id(),
+            without_own_dataset=without_own_dataset,
+            own_dataset=str(own_dataset.resolve()) if own_dataset else None, retraining_id=_new_id(),
         )  # fmt: skip
         folder = Path(begun["folder"])
         for remark in begun["remarks"]:

@@ -16,7 +16,7 @@ from typing import Any
 from shapely import union_all
 from shapely.geometry import mapping
 
-from minedisc_core.detection.models import Model, fits, model_identity
+from minedisc_core.detection.models import Model, fits, load_tensors, model_identity
 from minedisc_core.errors import MinediscError, ModelError, RunError, UsageError
 from minedisc_core.grid import square_around
 from minedisc_core.jobs.ownership import is_alive
@@ -45,6 +45,8 @@ class RetrainingOptions:
     seed: int = 0
     without_own: bool = False
     """Leave the champion's own dataset out."""
+    own_folder: str | None = None
+    """Where the champion's own dataset lies, if not where its card says."""
     generated_scenes: int = 4
     """Of a demonstration model without a dataset: so many of its training scenes are drawn again."""
 
@@ -92,7 +94,9 @@ def begin_retraining(
     refuse_second(settings)
     _check_name(out, settings)
     cut_pending(store, settings)
-    own = None if options.without_own else own_dataset(champion.discovery, settings)
+    load_tensors(champion, "discovery")  # told before anything is written: only the paper's net can be fine-tuned
+    given = Path(options.own_folder).resolve() if options.own_folder else None
+    own = None if options.without_own else own_dataset(champion.discovery, settings, given)
     plan = plan_samples(store, settings, champion.discovery, own, options.seed)
     is_generated = bool(champion.discovery.is_demonstration and own is None and not options.without_own)
     lacking = missing_to_start(plan, is_generated)

@@ -18,7 +18,7 @@ from minedisc_core.domain import Reason
 from minedisc_core.learning.cut_off import choose_cut_off
 from minedisc_core.learning.datasets import Dataset, read_windows
 from minedisc_core.learning.evaluation import classification_figures
-from minedisc_core.learning.features import window_features
+from minedisc_core.learning.features import SYMMETRIES, window_features
 from minedisc_core.learning.fine_tuning import FineTuningOptions, HeadExamples, State, fine_tune
 from minedisc_core.learning.holding_out import HELD_OUT, TRAINING, VALIDATION
 
@@ -67,10 +67,10 @@ class Challenger:
         self.splits = np.array([entry.split for entry in dataset.samples])
 
     def features(self, threads: int, on_window: Callable[[int], None]) -> NDArray[np.float32]:
-        """Features of all samples from the champion's trunk, (n, 8, 7, 7, 64)."""
+        """Features of all samples from the champion's trunk, (n, 8, 7, 7, 64); turned only where they are learned."""
         net = DiscoveryNet(self.card, self.tensors, 1)
-        count = len(self.dataset.samples)
-        return window_features(net, self._window, count, threads=threads, on_window=on_window)
+        turns = np.where(self.splits == TRAINING, SYMMETRIES, 1).tolist()
+        return window_features(net, self._window, turns, threads=threads, on_window=on_window)
 
     def _window(self, number: int) -> NDArray[np.uint16]:
         window: NDArray[np.uint16] = read_windows(self.dataset, self.card.bands, [number])[0]

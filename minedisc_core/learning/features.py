@@ -1,13 +1,13 @@
 """Features of samples: the trunk of a model over each window, once, so that fine-tuning only trains the head.
 
 A window of 255 px gives 9 x 9 features of 64 numbers; the head looks at 7 x 7 of them for a cell, the middle ones
-for the middle cell, which then scores exactly as in a scan. All eight symmetries of a window are computed, for the
-trunk does not turn with its input.
+for the middle cell, which then scores exactly as in a scan. Samples that are learned from get all eight
+symmetries, for the trunk does not turn with its input.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -30,32 +30,31 @@ ReadWindow = Callable[[int], NDArray[np.uint16]]
 def window_features(
     net: DiscoveryNet,
     read: ReadWindow,
-    count: int,
+    symmetries: Sequence[int],
     *,
-    symmetries: int = SYMMETRIES,
     threads: int = 1,
     on_window: Callable[[int], None] | None = None,
 ) -> NDArray[np.float32]:
-    """Features of the middle cell of each window, (count, symmetries, 7, 7, 64) float32.
+    """Features of the middle cell of each window, (windows, 8, 7, 7, 64) float32; symmetries not asked for are 0.
 
     Args:
         net: the model whose trunk is used; safe from several threads.
-        read: gives a window.
-        count: number of windows.
-        symmetries: 1 (as it is) to 8.
+        read: gives a window by its number.
+        symmetries: of each window, 1 (as it is) to 8.
         threads: windows looked at at once.
         on_window: called with the number of windows that are done; may raise to stop.
     """
-    out = np.empty((count, symmetries, HEAD_FEATURES, HEAD_FEATURES, 64), np.float32)
+    out = np.zeros((len(symmetries), SYMMETRIES, HEAD_FEATURES, HEAD_FEATURES, 64), np.float32)
     with ThreadPoolExecutor(max(1, threads)) as pool:
-        for number, found in enumerate(pool.map(partial(_features, net, read, symmetries), range(count))):
-            out[number] = found
+        found = pool.map(partial(_features, net, read), range(len(symmetries)), symmetries)
+        for number, features in enumerate(found):
+            out[number, : len(features)] = features
             if on_window:
                 on_window(number + 1)
     return out
 
 
-def _features(net: DiscoveryNet, read: ReadWindow, symmetries: int, number: int) -> NDArray[np.float32]:
+def _features(net: DiscoveryNet, read: ReadWindow, number: int, symmetries: int) -> NDArray[np.float32]:
     window = read(number)
     return np.stack([_middle(net, np.ascontiguousarray(symmetry(window, which))) for which in range(symmetries)])
 
@@ -64,9 +63,3 @@ def _middle(net: DiscoveryNet, window: NDArray[np.uint16]) -> NDArray[np.float32
     missing = (window == 0).any(axis=-1)
     features = net.trunk(window, missing if missing.any() else None)
     return features[_MIDDLE, _MIDDLE] if window.shape[0] == CONTEXT_PX else features[:HEAD_FEATURES, :HEAD_FEATURES]
-
-
-def window_scores(net: DiscoveryNet, read: ReadWindow, count: int, threads: int = 1) -> NDArray[np.float32]:
-    """Score of the middle cell of each window, (count,), as a scan gives it."""
-    features = window_features(net, read, count, symmetries=1, threads=threads)
-    return np.array([net.head(part[0])[0, 0] for part in features], np.float32)

@@ -46,7 +46,7 @@ class HeadExamples:
     """Features and labels of the samples."""
 
     features: NDArray[np.float32]
-    """(n, symmetries, 7, 7, 64); the first symmetry is the window as it is."""
+    """(n, 8, 7, 7, 64); the first symmetry is the window as it is, the others are those of training samples."""
     labels: NDArray[np.int32]
     """1 mine, 0 background."""
     groups: NDArray[np.int32]

@@ -66,8 +66,9 @@ def hold_out(
     known: list[NewSample | Spot] = [*samples, *held, *learned]
     names = places_of(np.array([(each.lon, each.lat) for each in known]))
     own, rest = names[: len(samples)], names[len(samples) :]
-    closed = set(rest[: len(held)]) | {name for name, s in zip(own, samples, strict=True) if s.split == HELD_OUT}
-    opened = set(rest[len(held) :]) | {name for name, s in zip(own, samples, strict=True) if s.split == TRAINING}
+    sided = list(zip(own, (sample.split for sample in samples), strict=True))
+    closed = set(rest[: len(held)]) | {name for name, split in sided if split == HELD_OUT}
+    opened = set(rest[len(held) :]) | {name for name, split in sided if split in (TRAINING, VALIDATION)}
     counts = _counts(own, samples)
     free = [name for name in _drawn(counts, seed) if name not in closed | opened]
     closed |= set(_chosen(free, counts, closed))

@@ -19,14 +19,15 @@ from shapely.geometry.base import BaseGeometry
 
 from minedisc_core.detection.cards import ModelCard
 from minedisc_core.domain import Candidate
-from minedisc_core.errors import StoreError
+from minedisc_core.errors import RunError, StoreError
 from minedisc_core.grid import CONTEXT_PX
 from minedisc_core.learning.comparison import SAME_MINE_M
-from minedisc_core.learning.datasets import Dataset, SampleEntry, open_dataset, read_windows, write_dataset
+from minedisc_core.learning.datasets import MANIFEST, Dataset, SampleEntry, open_dataset, read_windows, write_dataset
 from minedisc_core.learning.generated import GENERATED
 from minedisc_core.learning.holding_out import HELD_OUT, TRAINING, NewSample, Place, hold_out
 from minedisc_core.learning.places import places_of
 from minedisc_core.learning.queue_datasets import datasets_folder, queue_entry, queue_pixels, whole_samples
+from minedisc_core.runs import read_json
 from minedisc_core.settings import Settings
 from minedisc_core.store import QueueRow, Spot, Store
 
@@ -53,31 +54,50 @@ class LoopPlan:
         return sum(entry.label == label and entry.split in splits for entry in self.entries)
 
 
-def own_dataset(card: ModelCard, settings: Settings) -> Dataset | None:
-    """The dataset that a model's card names (`training["dataset"]`: folder or version, and hash); None if none.
+def own_dataset(card: ModelCard, settings: Settings, folder: Path | None = None) -> Dataset | None:
+    """The dataset that a model's card names (`training["dataset"]`: version and hash, perhaps folder); None if none.
+
+    Args:
+        card: of the model.
+        settings: versions of the home are looked through by name, then by hash.
+        folder: where it lies, if somebody says so.
 
     Raises:
         StoreError: it is named and is not there, or is not what the model learned from.
     """
     named = card.training.get("dataset")
-    if not named:
+    told: Mapping[str, Any] = named if isinstance(named, Mapping) else {"version": str(named or "")}
+    wanted = told.get("hash")
+    if folder is None and not named:
         return None
-    told: Mapping[str, Any] = named if isinstance(named, Mapping) else {"version": str(named)}
-    version, wanted = str(told.get("version", "")), told.get("hash") or card.training.get("dataset_hash")
-    folders = [Path(str(told["folder"]))] if told.get("folder") else []
-    folders += [datasets_folder(settings) / version] if version else []
-    for folder in folders:
-        if folder.is_dir():
-            found = open_dataset(folder, check_files=False)
+    places = [folder] if folder else _places(told, settings)
+    for place in places:
+        if place.is_dir():
+            found = open_dataset(place, check_files=False)
             if wanted in (None, found.hash):
                 return found
             raise StoreError(
-                f"{folder} is not what {card.name} learned from (another hash)", "the dataset of the card", _REMEDY
+                f"{place} is not what {card.name} learned from (another hash)", "the dataset of the card", _REMEDY
             )
-    raise StoreError(f"the dataset of {card.name} is gone: {', '.join(map(str, folders))}", "its folder", _REMEDY)
+    raise StoreError(f"the dataset of {card.name} is gone: {', '.join(map(str, places))}", "its folder", _REMEDY)
 
 
-_REMEDY = "put it back, or go on without it: minedisc retrain --without-own-dataset"
+def _places(told: Mapping[str, Any], settings: Settings) -> list[Path]:
+    """Where a dataset may lie: the folder that is told, the version of that name, any version of that hash."""
+    found = [Path(str(told["folder"]))] if told.get("folder") else []
+    versions = datasets_folder(settings)
+    alike = [path.parent for path in sorted(versions.glob(f"*/{MANIFEST}")) if told.get("hash") == _hash(path)]
+    return [*found, *alike, *([versions / str(told["version"])] if told.get("version") else [])]
+
+
+def _hash(manifest: Path) -> str | None:
+    try:
+        return str(read_json(manifest).get("hash"))
+    except RunError:  # another folder's trouble
+        return None
+
+
+_REMEDY = "say where it is: minedisc retrain --own-dataset DIR, or go on without it: --without-own-dataset"
 
 
 @dataclass(frozen=True)

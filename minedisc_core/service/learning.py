@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ def retrain_begin(
     epochs: int | None = None,
     seed: int = 0,
     without_own_dataset: bool = False,
+    own_dataset: str | None = None,
 ) -> dict[str, Any]:
     """Decide what a retraining learns from and what it is judged by; a process of its own works on it afterwards.
 
@@ -48,17 +49,18 @@ def retrain_begin(
         epochs: how often the head sees the samples.
         seed: of all that is drawn.
         without_own_dataset: leave the champion's own dataset out.
+        own_dataset: folder of the champion's own dataset, if not where its card says.
 
     Raises:
         RunError: another retraining is running.
         UsageError: something is missing before it can start; says what.
     """
     model = _start_from(store, settings, champion, level)
-    options = RetrainingOptions(seed=seed, without_own=without_own_dataset)
+    options = RetrainingOptions(seed=seed, without_own=without_own_dataset, own_folder=own_dataset)
     if epochs is not None:
         if not 1 <= epochs <= 1000:
             raise UsageError(f"{epochs} epochs", "1 to 1000")
-        options = RetrainingOptions(epochs, options.learning_rate, seed, without_own_dataset)
+        options = replace(options, epochs=epochs)
     name = out or next_name(settings, model.name)
     folder = begin_retraining(store, settings, model, name, retraining_id or new_run_id(), options)
     request = read_json(folder / REQUEST)

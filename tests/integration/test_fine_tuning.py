@@ -1,0 +1,81 @@
+"""Fine-tuning of the head: it learns, it goes on exactly where it stopped, and it leaves the trunk alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+from minedisc_core.detection.networks import tensor_shapes
+from minedisc_core.errors import Cancelled, UsageError
+from minedisc_core.learning.fine_tuning import HEAD_TENSORS, FineTuningOptions, HeadExamples, fine_tune
+
+pytestmark = pytest.mark.tensorflow
+COUNT = 48
+
+
+@pytest.fixture(scope="module")
+def tensors() -> dict[str, np.ndarray]:
+    random = np.random.default_rng(0)
+    return {
+        name: (random.normal(size=shape) * 0.03).astype(np.float32)
+        for name, shape in tensor_shapes("discovery", 3).items()
+    }
+
+
+@pytest.fixture(scope="module")
+def examples() -> HeadExamples:
+    """A mine has more of the first feature; rejected ones and other background differ in the second."""
+    random = np.random.default_rng(1)
+    labels = (np.arange(COUNT) % 2).astype(np.int32)
+    groups = np.where(labels == 1, 0, 1 + np.arange(COUNT) // 2 % 2).astype(np.int32)
+    features = random.random((COUNT, 8, 7, 7, 64)).astype(np.float32)
+    features[..., 0] += 2 * labels[:, None, None, None]
+    features[..., 1] += 2 * (groups == 1)[:, None, None, None]
+    return HeadExamples(features, labels, groups)
+
+
+def sides() -> tuple[np.ndarray, np.ndarray]:
+    return np.arange(0, 36), np.arange(36, COUNT)
+
+
+def test_it_learns_and_leaves_the_trunk_alone(tensors: dict[str, np.ndarray], examples: HeadExamples) -> None:
+    told: list[Mapping[str, float]] = []
+    options = FineTuningOptions(epochs=12, batch=16, on_epoch=lambda _e, figures, _s: told.append(figures))
+    found, epoch = fine_tune(tensors, examples, *sides(), options)
+    assert told[-1]["loss"] < 0.7 * told[0]["loss"]
+    assert told[epoch - 1]["validation_accuracy"] == 1.0
+    assert min(figures["validation_loss"] for figures in told) == told[epoch - 1]["validation_loss"]
+    for name, before in tensors.items():
+        assert found[name].shape == before.shape
+        assert (found[name] == before).all() == (name not in HEAD_TENSORS)
+
+
+def test_one_that_stops_goes_on_exactly_as_if_it_had_not(
+    tensors: dict[str, np.ndarray], examples: HeadExamples
+) -> None:
+    kept: dict[str, Any] = {}
+
+    def stop(epoch: int, _figures: Mapping[str, float], state: Mapping[str, Any]) -> None:
+        kept.update({name: np.array(values) for name, values in state.items()})
+        if epoch == 2:
+            raise Cancelled("enough")
+
+    whole, _ = fine_tune(tensors, examples, *sides(), FineTuningOptions(epochs=4, batch=16, seed=5))
+    with pytest.raises(Cancelled):
+        fine_tune(tensors, examples, *sides(), FineTuningOptions(epochs=4, batch=16, seed=5, on_epoch=stop))
+    again, _ = fine_tune(tensors, examples, *sides(), FineTuningOptions(epochs=4, batch=16, seed=5), kept)
+    for name in HEAD_TENSORS:
+        np.testing.assert_allclose(again[name], whole[name], rtol=0, atol=1e-6)
+
+
+def test_one_class_alone_is_refused(tensors: dict[str, np.ndarray], examples: HeadExamples) -> None:
+    with pytest.raises(UsageError, match="one class only"):
+        fine_tune(tensors, examples, np.arange(0, 36, 2), np.arange(0), FineTuningOptions(epochs=1))
+
+
+def test_without_validation_the_last_epoch_counts(tensors: dict[str, np.ndarray], examples: HeadExamples) -> None:
+    _, epoch = fine_tune(tensors, examples, sides()[0], np.arange(0), FineTuningOptions(epochs=3, batch=16))
+    assert epoch == 3
