@@ -3,7 +3,7 @@
 import pyogrio
 import pytest
 
-from minedisc_core.bench.tailings import deal, read_frames, run_trial
+from minedisc_core.bench.tailings_trial import deal, read_frames, run_trial
 from minedisc_core.grid import geodesic_distance_m
 
 pytestmark = [pytest.mark.trial, pytest.mark.tensorflow]
