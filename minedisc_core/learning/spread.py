@@ -47,8 +47,8 @@ _FINAL_RATE = 0.05
 class SpreadOptions:
     """How to train; the defaults are what held on places that were not trained on (README, "Real imagery")."""
 
-    steps: int = 150
-    batch: int = 8
+    steps: int = 100
+    batch: int = 6
     """Tiles of masked scenes in a batch."""
     learning_rate: float = 6e-4
     """Adam's first rate; falls to a twentieth along a cosine."""
@@ -61,9 +61,9 @@ class SpreadOptions:
     weight_decay: float = 1e-4
     near_weight: float = 0.1
     """All nearly negative cells, beside 1 for a like number of negative ones."""
-    free_tiles: int = 2
+    free_tiles: int = 3
     """Tiles of scenes without a mine in a batch, besides the others."""
-    free_weight: float = 0.5
+    free_weight: float = 1.0
     """All cells of scenes without a mine, beside 1 for all negative cells of the others, and 1 for all mines."""
     negative_share: float = 0.5
     """Share of tiles from scenes with a negative cell: few have one."""

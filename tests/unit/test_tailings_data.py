@@ -74,14 +74,18 @@ def test_the_offset_is_removed_where_a_file_carries_it_and_only_there(tmp_path):
 
 
 def test_bands_in_files_of_their_own_are_one_scene_and_others_are_passed_over(tmp_path):
+    place = (700_000, 7_000_000, "EPSG:32722")
     for band in ("B02", "B03", "B04", "B8A"):
-        write(tmp_path / f"s2_{band}.tif", np.full((1, 250, 224), int(band[1], 16) * 100 + 7, np.uint16))
+        dn = np.full((1, 250, 224), int(band[1], 16) * 100 + 7, np.uint16)
+        write(tmp_path / f"s2_{band}.tif", dn, *place, 10)
+        write(tmp_path / f"landsat_{band}.tif", dn, *place, 30)
     write(tmp_path / "preview.tif", np.zeros((3, 50, 50), np.uint8))
-    write(tmp_path / "x_B02.tif", np.zeros((1, 50, 50), np.uint16))
+    write(tmp_path / "x_B02.tif", np.zeros((1, 50, 50), np.uint16), *place, 10)
     (found,) = read_mine_free([tmp_path])
     assert found.is_mine_free
     assert found.scene.dn.shape == (250, 224, 3)
-    assert found.lon == pytest.approx(-44 + 112e-4)
+    assert found.lon == pytest.approx(-49.0, abs=0.1)
+    assert found.lat == pytest.approx(-27.1, abs=0.1)
 
 
 def judged(name, lon, is_free=False, side=201):
