@@ -304,9 +304,9 @@ def test_folders_go_to_the_benchmark_that_takes_them_and_to_no_other() -> None:
         """Something with folders."""
 
     given = {"data": None, "mine_free": ["a"], "sites": None}
-    assert benchmarks._taken(measure, given) == {"mine_free": ["a"]}
-    with pytest.raises(UsageError, match="takes no --mine-free"):
-        benchmarks._taken(lambda: {}, given)
+    assert benchmarks._arguments(measure, given) == {"mine_free": ["a"]}
+    with pytest.raises(UsageError, match="has no --mine-free"):
+        benchmarks._arguments(lambda: {}, given)
 
 
 @pytest.mark.parametrize("name", get_args(benchmarks.BenchWord))
