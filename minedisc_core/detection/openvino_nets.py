@@ -117,8 +117,16 @@ class _Compiled:
 class OpenVinoDiscovery:
     """Trunk and head of a discovery net (`scan.Net`); safe from several threads at once."""
 
-    def __init__(self, card: ModelCard, tensors: Tensors, precision: Precision, threads: Threads) -> None:
+    def __init__(
+        self,
+        card: ModelCard,
+        tensors: Tensors,
+        precision: Precision,
+        threads: Threads,
+        fixed_widths: int = FIXED_WIDTHS,
+    ) -> None:
         self.card = card
+        self._fixed_widths = fixed_widths
         self._weights = folded(tensors, card)
         self._precision, self._threads = precision, threads
         self._mean = np.asarray(card.mean, np.float32)
@@ -186,7 +194,7 @@ class OpenVinoDiscovery:
         if rows != STRIP_PX:
             return self._any
         with self._lock:
-            if width not in self._fixed and len(self._fixed) < FIXED_WIDTHS:
+            if width not in self._fixed and len(self._fixed) < self._fixed_widths:
                 self._fixed[width] = self._first((STRIP_PX + 2, width))
             return self._fixed.get(width, self._any)
 
@@ -213,7 +221,8 @@ class OpenVinoDiscovery:
     def head(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Scores (h - 6, w - 6), 0..1, of features (h, w, 64)."""
         with _told():
-            return _answer(self._head, np.ascontiguousarray(features[None]))[0]
+            scores: NDArray[np.float32] = _answer(self._head, np.ascontiguousarray(features[None]))[0]
+            return scores
 
 
 class OpenVinoImpact:
