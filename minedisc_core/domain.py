@@ -360,6 +360,8 @@ class EngineRecord:
     """Between its scores and the reference's on the fixed probe; None for the reference."""
     refused: tuple[str, ...] = ()
     """Engines that were left out, each with the reason."""
+    cells_looked_twice: int = 0
+    """Cells of the run that rounding left in doubt, scored once more in float32 (`detection.refine`)."""
 
     def __str__(self) -> str:
         return " ".join(filter(None, (_ENGINE_WORDS.get(self.name, self.name), self.version.split("-")[0])))

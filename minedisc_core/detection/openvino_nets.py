@@ -221,7 +221,7 @@ class OpenVinoDiscovery:
     def head(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Scores (h - 6, w - 6), 0..1, of features (h, w, 64)."""
         with _told():
-            scores: NDArray[np.float32] = _answer(self._head, np.ascontiguousarray(features[None]))[0]
+            scores: NDArray[np.float32] = _answer(self._head, features[None])[0]
             return scores
 
 
@@ -251,9 +251,12 @@ class OpenVinoImpact:
 
 def _answer(net: _Compiled, given: NDArray[np.float32]) -> NDArray[np.float32]:
     request = net.request()
-    request.set_input_tensor(openvino().Tensor(given, shared_memory=True))
+    held = np.ascontiguousarray(given)  # the request works on this very memory: it must live until the answer is there
+    request.set_input_tensor(openvino().Tensor(held, shared_memory=True))
     request.infer()
-    return np.array(request.get_output_tensor().data)
+    found = np.array(request.get_output_tensor().data)
+    del held
+    return found
 
 
 @contextmanager

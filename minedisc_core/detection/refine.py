@@ -37,7 +37,9 @@ class Doubt:
         """Mask of the scores (0..1, NaN is never in doubt) that may be off by more, or fall on the wrong side."""
         with np.errstate(invalid="ignore"):
             could_be_off = scores * (1 - scores) * self.logit_difference > self.allowed
-            return could_be_off | (np.abs(scores - threshold) <= self.allowed)
+            is_near = np.abs(scores - threshold) <= self.allowed
+        doubt: NDArray[np.bool_] = could_be_off | is_near
+        return doubt
 
 
 @dataclass(frozen=True)

@@ -268,5 +268,5 @@ class _Run:
             finished_at_utc=datetime.now(UTC).replace(tzinfo=None),
             problems=tuple(problems),
             has_impact=model.impact is not None,
-            engine=self.engine,
+            engine=dataclasses.replace(self.engine, cells_looked_twice=result.looked_twice),
         )
