@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -28,6 +29,8 @@ from minedisc_core.domain import IMPACT_CLASSES
 from minedisc_core.errors import ModelError
 
 Precision = Literal["f32", "bf16"]
+Fill = Callable[[slice, NDArray[np.float32]], None]
+"""Writes the centred pixels of the raster's rows into a strip."""
 
 STRIP_PX = 54
 """Rows of a strip: its first layer (at 1,335 px, 4.6 MB in bfloat16) is pooled while it is still in cache."""
@@ -143,44 +146,43 @@ class OpenVinoDiscovery:
         Raises:
             ModelError: OpenVINO gave up (for example: no memory).
         """
+
+        def fill(rows: slice, strip: NDArray[np.float32]) -> None:
+            centre(dn[rows], None if no_data is None else no_data[rows], self._mean, strip)
+
+        return self._features((dn.shape[0], dn.shape[1]), fill)
+
+    def trunk_of_centred(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        """As `trunk`, of float32 pixels (h, w, band) whose mean is subtracted: what rivals are given when measured."""
+
+        def fill(rows: slice, strip: NDArray[np.float32]) -> None:
+            strip[...] = pixels[rows]
+
+        return self._features((pixels.shape[0], pixels.shape[1]), fill)
+
+    def _features(self, size: tuple[int, int], fill: Fill) -> NDArray[np.float32]:
         with _told():
-            middle = self._middle(dn.shape[0] // 3, dn.shape[1] // 3)
-            for row in range(0, 3 * (dn.shape[0] // 3), STRIP_PX):
-                self._strip(dn, no_data, row, middle)
+            middle = self._middle(size[0] // 3, size[1] // 3)
+            for row in range(0, 3 * (size[0] // 3), STRIP_PX):
+                self._pool_strip(size, row, fill, middle)
             request = self._rest.request()
             request.set_input_tensor(middle)
             request.infer()
             return np.array(request.get_output_tensor().data[0])
 
-    def centred(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-        """As `trunk`, of pixels that are centred already (for measuring: TensorFlow is given such pixels too)."""
-        with _told():
-            middle = self._middle(pixels.shape[0] // 3, pixels.shape[1] // 3)
-            for row in range(0, 3 * (pixels.shape[0] // 3), STRIP_PX):
-                rows, strip, first, last = self._rows(pixels.shape[:2], row)
-                strip[0, first - row + 1 : last - row + 1] = pixels[first:last]
-                self._pool(strip, middle, row, rows)
-            request = self._rest.request()
-            request.set_input_tensor(middle)
-            request.infer()
-            return np.array(request.get_output_tensor().data[0])
+    def _pool_strip(self, size: tuple[int, int], row: int, fill: Fill, middle: Any) -> None:
+        """First layer and pooling of the strip that begins at `row`, into its rows of `middle`.
 
-    def _strip(self, dn: NDArray[np.uint16], no_data: NDArray[np.bool_] | None, row: int, middle: Any) -> None:
-        """First layer and pooling of the strip that begins at `row`, into its rows of `middle`."""
-        rows, strip, first, last = self._rows(dn.shape[:2], row)
-        hidden = None if no_data is None else no_data[first:last]
-        centre(dn[first:last], hidden, self._mean, strip[0, first - row + 1 : last - row + 1])
-        self._pool(strip, middle, row, rows)
-
-    def _rows(self, size: Sequence[int], row: int) -> tuple[int, NDArray[np.float32], int, int]:
-        """Rows of the strip, its memory with a row of 0 where the raster ends, and the raster's rows it looks at."""
+        The strip holds a row above and one below, of 0 where the raster ends.
+        """
         height, width = size
         rows = min(STRIP_PX, 3 * (height // 3) - row)
         first, last = max(0, row - 1), min(height, row + rows + 1)
         strip = self._memory(rows + 2, width)
         strip[0, : first - row + 1] = 0
         strip[0, last - row + 1 :] = 0
-        return rows, strip, first, last
+        fill(slice(first, last), strip[0, first - row + 1 : last - row + 1])
+        self._pool(strip, middle, row, rows)
 
     def _pool(self, strip: NDArray[np.float32], middle: Any, row: int, rows: int) -> None:
         module, (_, _, width, channels) = openvino(), middle.shape
@@ -254,9 +256,7 @@ def _answer(net: _Compiled, given: NDArray[np.float32]) -> NDArray[np.float32]:
     held = np.ascontiguousarray(given)  # the request works on this very memory: it must live until the answer is there
     request.set_input_tensor(openvino().Tensor(held, shared_memory=True))
     request.infer()
-    found = np.array(request.get_output_tensor().data)
-    del held
-    return found
+    return np.array(request.get_output_tensor().data)
 
 
 @contextmanager
@@ -354,3 +354,19 @@ def _dense(flow: Any, weights: Tensors, name: str) -> Any:
     operators = _operators()
     flow = operators.matmul(flow, operators.constant(weights[f"{name}/kernel"]), transpose_a=False, transpose_b=False)
     return operators.add(flow, operators.constant(weights[f"{name}/bias"]))
+
+
+def matrix_rate(precision: Precision, threads: int, side: int = 2_048, repeats: int = 20) -> float:
+    """Floating-point operations a second that this processor reaches at its best with two square matrices."""
+    operators = _operators()
+    given = _parameter((side, side), openvino().Type.f32)
+    other = np.random.default_rng(0).normal(size=(side, side)).astype(np.float32)
+    product = operators.matmul(given, operators.constant(other), transpose_a=False, transpose_b=False)
+    net = _Compiled(_graph(product, given), precision, Threads(1, threads))
+    _answer(net, other)
+    times = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        net.request().infer()
+        times.append(time.perf_counter() - started)
+    return 2.0 * side**3 / min(times)
