@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from minedisc_core.domain import RunState, RunSummary
+from minedisc_core.domain import RunState
 from minedisc_core.jobs import RunFolder, ScanProgress, cancel, list_runs, read_progress, read_request, start_scan
 from minedisc_core.store import RunRow
 from pages import boundary, frame, names, shared, words
@@ -97,9 +97,8 @@ def _row(run: RunFolder, row: RunRow | None) -> None:
     mosaic.markdown(boundary.plain(_label(run)))
     asked.markdown(words.short_moment(run.asked_at_utc) if run.asked_at_utc else "")
     if run.summary:
-        coverage = run.summary.coverage
-        share = f"{words.km2(coverage.seen_km2)} ({words.percent(coverage.fraction)})"
-        seen.markdown(f"{share}  \n:small[{boundary.plain(str(run.summary.engine))}]", help=_left_out(run.summary))
+        engine = f":small[{boundary.plain(str(run.summary.engine))}]"
+        seen.markdown(f"{names.seen(run.summary)}  \n{engine}", help=names.engines_left_out(run.summary))
     sites.markdown(_sites(row) if row else "")
     refused = shared.house().refused.get(run.run_id, "")
     state.markdown(f"{words.RUN_STATE[run.state]}  \n:small[{boundary.plain(translated(refused or run.message))}]")
@@ -109,17 +108,12 @@ def _row(run: RunFolder, row: RunRow | None) -> None:
         action.button(t("Resume"), key=f"resume_{run.run_id}", use_container_width=True, on_click=_resume, args=(run,))
 
 
-def _left_out(summary: RunSummary) -> str | None:
-    """Why other engines did not score the run."""
-    return "  \n".join(boundary.plain(translated(reason)) for reason in summary.engine.refused) or None
-
-
 def _foreign_row(row: RunRow) -> None:
     """A run that was taken in from a folder outside this home."""
     mosaic, asked, seen, sites, state, action = st.columns(WIDTHS, vertical_alignment="center")
     mosaic.markdown(boundary.plain(names.mosaic_label(row.summary.mosaic, shared.settings().demo)))
     asked.markdown(words.short_moment(row.summary.finished_at_utc))
-    seen.markdown(f"{words.km2(row.summary.coverage.seen_km2)} ({words.percent(row.summary.coverage.fraction)})")
+    seen.markdown(names.seen(row.summary))
     sites.markdown(_sites(row))
     came = t("taken in from {folder}", folder=row.run_dir)
     state.markdown(f"{words.RUN_STATE[row.summary.state]}  \n:small[{boundary.plain(came)}]")
