@@ -31,6 +31,8 @@ SENTENCES = {
     "detection/models.py": {"fits", "_check_weights_file"},
     "detection/card_values.py": {"broken_card"},
     "detection/patch_cards.py": {"_broken"},
+    "detection/engines.py": {"engines_for", "first_that_agrees", "answers", "NOT_INSTALLED"},
+    "detection/probe.py": {"__str__"},
     "jobs/pictures.py": {"_try"},
     "imagery/composites/target.py": {"distortion"},
     "imagery/earth_engine/source.py": {"_remarks"},
@@ -39,7 +41,7 @@ SENTENCES = {
     "jobs/composites.py": {"told", "_finished"},
     "jobs/compositing.py": {"_blocks"},
     "jobs/progress.py": {"__init__", "add", "_finished_scan", "_stopped", "_INTERRUPTED"},
-    "jobs/run.py": {"execute", "_without_data", "_outside"},
+    "jobs/run.py": {"execute", "_without_data", "_outside", "_other_engine"},
     "registers/coordinates.py": {"why_outside_brazil"},
     "registers/matching.py": {"_missing", "_NEEDED"},
     "registers/sentences.py": {"GUIA", "STATUS_WORDS", "describe", "_nearest", "_title", "percent", "_river"}
