@@ -4,6 +4,7 @@ request.json         what was asked: AOI, model and mosaic with their hashes, th
 tiles/               one result file per tile, written whole or not at all
 progress.jsonl       one line per finished or failed tile
 cancel               its presence asks the job to stop
+engine.json          which engine scored the tiles, so that a resumed run does not mix two
 scores.tif           float32, one 270 m pixel per cell, no data = not seen
 candidates.parquet   the sites, GeoParquet in EPSG:4326
 result.json          the run's summary, written last: with it the run is finished
@@ -27,6 +28,7 @@ import geopandas as gpd
 
 from minedisc_core.domain import (
     Coverage,
+    EngineRecord,
     Impact,
     ImpactProbabilities,
     ProductLevel,
@@ -43,6 +45,7 @@ CANCEL = "cancel"
 SITES = "candidates.parquet"
 SCORES = "scores.tif"
 TILES = "tiles"
+ENGINE = "engine.json"
 CHIPS = "chips"
 
 _PROBABILITIES = ("high", "low", "no_ore")
@@ -165,10 +168,21 @@ def read_summary(run_dir: Path) -> RunSummary:
                 "coverage": Coverage(**found["coverage"]),
                 "finished_at_utc": datetime.fromisoformat(found["finished_at_utc"]),
                 "problems": tuple(found["problems"]),
+                "engine": engine_record(found.get("engine")),
             }
         )
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"{run_dir / RESULT} is not a run's summary: {error}", remedy="scan again") from error
+
+
+def engine_record(found: Mapping[str, Any] | None) -> EngineRecord:
+    """The engine of a summary; of a run that was made before engines were recorded: TensorFlow.
+
+    Raises:
+        TypeError, ValueError: that is no record of an engine.
+    """
+    given = dict(found or {})
+    return EngineRecord(**{**given, "refused": tuple(given.get("refused", ()))})
 
 
 def _date(text: str | None) -> date | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -12,6 +13,8 @@ from minedisc_core.domain import PriorityWeights
 from minedisc_core.errors import UsageError
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
+ENGINES = ("auto", "tensorflow", "openvino", "openvino-bf16")
+"""What MINEDISC_ENGINE may be (`detection.engines`)."""
 _KEPT = frozenset(
     ("runs", "mosaics", "registers", "samples", "datasets", "models", "demo", "areas", "points", "previews",
      "demo.json", "server.json", "minedisc.log")
@@ -35,6 +38,11 @@ class Settings:
     """Largest sum of a zip's expanded entries (MINEDISC_ZIP_MAX_EXPANDED_MB)."""
     threads: int = os.cpu_count() or 1
     """Threads a scan may use (MINEDISC_THREADS)."""
+    engine: str = "auto"
+    """What scores: auto, tensorflow, openvino, openvino-bf16 (MINEDISC_ENGINE)."""
+    engine_cache: Path = Path(sys.prefix) / "minedisc-engines"
+    """Where it is kept that an engine agreed with TensorFlow on a model (MINEDISC_ENGINE_CACHE, default: beside the
+    libraries that it speaks of)."""
     priority_weights: PriorityWeights = field(default_factory=PriorityWeights)
     """Weights of the order by priority (MINEDISC_PRIORITY, `land=2,score=1`; what is left out keeps its default)."""
 
@@ -90,7 +98,7 @@ def load_settings(environment: Mapping[str, str] = os.environ, home: Path | None
     """Read MINEDISC_* once; `home` (from --home) wins over MINEDISC_HOME.
 
     Raises:
-        UsageError: a number is not a positive whole number, or a weight is none.
+        UsageError: a number is not a positive whole number, a weight is none, or there is no such engine.
     """
     chosen = home or Path(environment.get("MINEDISC_HOME") or PROJECT_ROOT / "data")
     return Settings(
@@ -99,8 +107,23 @@ def load_settings(environment: Mapping[str, str] = os.environ, home: Path | None
         zip_max_entries=_positive(environment, "MINEDISC_ZIP_MAX_ENTRIES", Settings.zip_max_entries),
         zip_max_expanded_mb=_positive(environment, "MINEDISC_ZIP_MAX_EXPANDED_MB", Settings.zip_max_expanded_mb),
         threads=_positive(environment, "MINEDISC_THREADS", Settings.threads),
+        engine=checked_engine(environment.get("MINEDISC_ENGINE", "").strip() or Settings.engine),
+        engine_cache=Path(environment.get("MINEDISC_ENGINE_CACHE") or Settings.engine_cache).expanduser().resolve(),
         priority_weights=_weights(environment.get("MINEDISC_PRIORITY", "")),
     )
+
+
+def checked_engine(name: str) -> str:
+    """The name of an engine.
+
+    Raises:
+        UsageError: there is none of this name.
+    """
+    if name not in ENGINES:
+        raise UsageError(
+            f"the engine is {name!r}", f"one of {', '.join(ENGINES)}", "correct MINEDISC_ENGINE or --engine"
+        )
+    return name
 
 
 def _positive(environment: Mapping[str, str], name: str, default: int) -> int:

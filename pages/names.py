@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from minedisc_core.domain import RunSummary
-from pages import words
-from pages.texts import Labels, t
+from pages import boundary, words
+from pages.texts import Labels, t, translated
 
 DEMO = Labels({"mosaic.tif": "Demo area (L1C)", "mosaic_l2a.tif": "Demo area (L2A)"})
 """Files of the demo area."""
@@ -26,6 +26,16 @@ def mosaic_label(paths: Sequence[str], demo: Path) -> str:
 def run_label(summary: RunSummary, demo: Path) -> str:
     """What was scanned and when: `Demo area (L1C), 22 Nov 14:03`."""
     return f"{mosaic_label(summary.mosaic, demo)}, {words.short_moment(summary.finished_at_utc)}"
+
+
+def seen(summary: RunSummary) -> str:
+    """How much of the area was seen: `98.2 km2 (99 %)`."""
+    return f"{words.km2(summary.coverage.seen_km2)} ({words.percent(summary.coverage.fraction)})"
+
+
+def engines_left_out(summary: RunSummary) -> str | None:
+    """Why engines other than the run's did not score it."""
+    return "  \n".join(boundary.plain(translated(reason)) for reason in summary.engine.refused) or None
 
 
 def credit(summary: RunSummary) -> str:

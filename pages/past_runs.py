@@ -97,8 +97,8 @@ def _row(run: RunFolder, row: RunRow | None) -> None:
     mosaic.markdown(boundary.plain(_label(run)))
     asked.markdown(words.short_moment(run.asked_at_utc) if run.asked_at_utc else "")
     if run.summary:
-        coverage = run.summary.coverage
-        seen.markdown(f"{words.km2(coverage.seen_km2)} ({words.percent(coverage.fraction)})")
+        engine = f":small[{boundary.plain(str(run.summary.engine))}]"
+        seen.markdown(f"{names.seen(run.summary)}  \n{engine}", help=names.engines_left_out(run.summary))
     sites.markdown(_sites(row) if row else "")
     refused = shared.house().refused.get(run.run_id, "")
     state.markdown(f"{words.RUN_STATE[run.state]}  \n:small[{boundary.plain(translated(refused or run.message))}]")
@@ -113,7 +113,7 @@ def _foreign_row(row: RunRow) -> None:
     mosaic, asked, seen, sites, state, action = st.columns(WIDTHS, vertical_alignment="center")
     mosaic.markdown(boundary.plain(names.mosaic_label(row.summary.mosaic, shared.settings().demo)))
     asked.markdown(words.short_moment(row.summary.finished_at_utc))
-    seen.markdown(f"{words.km2(row.summary.coverage.seen_km2)} ({words.percent(row.summary.coverage.fraction)})")
+    seen.markdown(names.seen(row.summary))
     sites.markdown(_sites(row))
     came = t("taken in from {folder}", folder=row.run_dir)
     state.markdown(f"{words.RUN_STATE[row.summary.state]}  \n:small[{boundary.plain(came)}]")

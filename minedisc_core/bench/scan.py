@@ -1,7 +1,7 @@
-"""`minedisc bench scan`: from a file to candidates, beside the bare network, single windows and the paper's way.
+"""`minedisc bench scan`: from a file to candidates, beside the bare network, the paper's way and other rivals.
 
-Two processes take turns, so that neither's thread settings or memory touch the other: one scans files
-as a job does, one holds the whole scene in memory and runs the rivals (`bench.rivals`).
+Two processes take turns, so that neither's thread settings or memory touch the other: one scans files as a
+job does and scores in memory (`bench.scan_ways`), one runs the rivals (`bench.rivals`).
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from functools import lru_cache
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,54 +23,90 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from minedisc_core.bench import rivals
+from minedisc_core.bench import rivals, scan_ways
 from minedisc_core.bench.report import Figure, figure, report
+from minedisc_core.bench.scan_figures import figures_of
+from minedisc_core.bench.scan_ways import Taken
+from minedisc_core.detection import openvino_nets
 from minedisc_core.detection.cards import ORES, ModelCard
 from minedisc_core.detection.models import Model, list_models, load_model, save_model
 from minedisc_core.detection.networks import NetKind, tensor_shapes
 from minedisc_core.domain import ProductLevel
-from minedisc_core.grid import PixelWindow, RasterGrid, cells_along
+from minedisc_core.grid import PixelWindow, RasterGrid
 from minedisc_core.imagery.bands import L1C_BANDS
 from minedisc_core.imagery.demo import generate_scene
 from minedisc_core.imagery.writing import write_mosaic
-from minedisc_core.jobs import ScanRequest, read_progress, run_scan, start_scan
-from minedisc_core.jobs.run import load_nets
+from minedisc_core.jobs import ScanRequest, read_progress, start_scan
 from minedisc_core.runs import read_summary
 from minedisc_core.settings import Settings, load_settings
 
 LARGE_PX = 9_216
 """Side of the paper's files: the scan's memory is measured on one."""
+WIDE_PX = (2_000, 6_325, 20_000)
+"""Sides of 400, 4,000 and 40,000 km2: does a km2 cost the same?"""
 _SCENE_PX = 1_536
 _STRIP_PX = 512
 _SAMPLE_S = 0.02
-_CACHE_MB = "400"
 
 
-def bench_scan(size_px: int = 4_608, repeats: int = 3, large_px: int = LARGE_PX) -> dict[str, Any]:
+def bench_scan(
+    size_px: int = 4_608, repeats: int = 3, large_px: int = LARGE_PX, wide_px: Sequence[int] | None = None
+) -> dict[str, Any]:
     """Measure the scan of a generated L1C mosaic of `size_px` a side.
 
     Args:
         size_px: side of the mosaic whose rates are measured.
         repeats: interleaved repeats; medians count.
         large_px: side of the mosaic whose scan's memory is measured; 0 leaves it out.
+        wide_px: sides of the mosaics whose cost per km2 is compared; None: WIDE_PX from the paper's size on.
     """
+    wide = wide_px if wide_px is not None else (WIDE_PX if size_px >= LARGE_PX else ())
     with tempfile.TemporaryDirectory(prefix="minedisc-bench-") as name:
         folder = Path(name)
         settings = _settings(folder)
         model = _model(settings)
         mosaic = _mosaic(folder / "mosaic.tif", size_px)
-        times, sites, cells = _rates(mosaic, model, settings, size_px, repeats)
-        figures = _figures(times, size_px, cells)
-        figures += _memory(folder, model, settings, large_px) if large_px else []
-    return report("scan", figures, model=model.name, size_px=size_px, repeats=repeats, sites=sites, **_facts(times))
+        found = _measured(mosaic, model, settings, repeats)
+        figures = figures_of(found.times, found.rates, found.has_bf16)
+        figures += _memory(folder, model, settings, mosaic, size_px, large_px) if large_px else []
+        mosaic.unlink()
+        figures += _flat(folder, model, settings, wide) if wide else []
+    return report("scan", figures, model=model.name, size_px=size_px, repeats=repeats, **found.facts())
+
+
+@dataclass
+class _Measured:
+    """What the two processes found."""
+
+    engine: str = ""
+    difference: float = 0.0
+    load_s: float = 0.0
+    sites: int = 0
+    looked_twice: int = 0
+    has_bf16: bool = False
+    times: dict[str, list[Taken]] = field(default_factory=dict)
+    rates: dict[str, float] = field(default_factory=dict)
+
+    def facts(self) -> dict[str, Any]:
+        """What stands beside the figures."""
+        return {
+            "engine": self.engine,
+            "largest_difference_on_the_probe": self.difference,
+            "loading_the_nets_s": round(self.load_s, 2),
+            "sites": self.sites,
+            "cells_looked_at_twice": self.looked_twice,
+            "seconds": {name: [round(one.seconds, 3) for one in all_] for name, all_ in self.times.items()},
+            "processor_seconds": {name: [round(one.cpu_s, 3) for one in all_] for name, all_ in self.times.items()},
+            "megapixels": {name: all_[0].mpx for name, all_ in self.times.items()},
+            "matrix_rates_gflops": {name: round(rate / 1e9) for name, rate in self.rates.items()},
+        }
 
 
 def _settings(folder: Path) -> Settings:
-    return load_settings({"MINEDISC_THREADS": os.environ.get("MINEDISC_THREADS", "")}, folder / "home")
-
-
-def _facts(times: dict[str, list[float]]) -> dict[str, Any]:
-    return {"seconds": {name: [round(t, 3) for t in values] for name, values in times.items()}}
+    named = {
+        name: os.environ.get(name, "") for name in ("MINEDISC_THREADS", "MINEDISC_ENGINE", "MINEDISC_ENGINE_CACHE")
+    }
+    return load_settings(named, folder / "home")
 
 
 def _model(settings: Settings) -> Model:
@@ -120,78 +156,43 @@ def _process() -> Iterator[ProcessPoolExecutor]:
         yield pool
 
 
-def _rates(
-    mosaic: Path, model: Model, settings: Settings, size_px: int, repeats: int
-) -> tuple[dict[str, list[float]], int, int]:
-    """Seconds of each way per repeat (the first call of each is thrown away), sites, and cells of the mosaic."""
-    folder, place = str(model.folder), str(mosaic)
-    times: dict[str, list[float]] = {}
+def _measured(mosaic: Path, model: Model, settings: Settings, repeats: int) -> _Measured:
+    """All ways in turn, `repeats` times; the first round, which warms up, is thrown away."""
+    folder, place, found = str(model.folder), str(mosaic), _Measured()
     with _process() as scanning, _process() as rival:
-        start = scanning.submit(_load, folder, settings).result()
+        loaded = scanning.submit(scan_ways.load, folder, place, settings).result()
+        found.load_s, found.engine, found.difference = loaded
         rival.submit(rivals.load, folder, place, settings.threads).result()
-        sites = 0
+        found.has_bf16, found.rates = scanning.submit(_rates, settings.threads).result()
         for repeat in range(repeats + 1):
-            seconds, sites = scanning.submit(_scan_once, folder, place, settings).result()
-            taken = {"file to candidates": seconds}
-            for name in rivals.WAYS:
-                taken[name] = rival.submit(rivals.take, name, folder, place).result()
-            for name, value in taken.items() if repeat else ():
-                times.setdefault(name, []).append(value)
-    return {"loading the nets": [start], **times}, sites, cells_along(size_px) ** 2
+            taken, found.sites, found.looked_twice = scanning.submit(
+                scan_ways.scan_once, folder, place, settings
+            ).result()
+            round_ = {"file to candidates": taken}
+            for name in scan_ways.IN_MEMORY:
+                round_[name] = scanning.submit(scan_ways.in_memory, name, folder, place, settings).result()
+            round_["reading alone"] = scanning.submit(scan_ways.read_all, folder, place).result()
+            for name in rivals.ways():
+                round_[name] = rival.submit(rivals.take, name, folder, place).result()
+            for name, value in round_.items() if repeat else ():
+                found.times.setdefault(name, []).append(value)
+    return found
 
 
-@lru_cache(maxsize=1)
-def _nets(folder: str, settings: Settings) -> Any:
-    return load_nets(load_model(folder, settings), settings)
+def _rates(threads: int) -> tuple[bool, dict[str, float]]:
+    """Whether the processor has bfloat16, and its matrix rates (FLOP/s) where OpenVINO is there to measure them."""
+    if not openvino_nets.is_installed():
+        return False, {}
+    has_bf16 = openvino_nets.has_bf16()
+    rates = {"float32": openvino_nets.matrix_rate("f32", threads)}
+    return has_bf16, rates | ({"bfloat16": openvino_nets.matrix_rate("bf16", threads)} if has_bf16 else {})
 
 
-def _load(folder: str, settings: Settings) -> float:
-    """Seconds to import TensorFlow and load the nets (in the scanning process)."""
-    os.environ["GDAL_CACHEMAX"] = _CACHE_MB
-    started = time.perf_counter()
-    _nets(folder, settings)
-    return time.perf_counter() - started
-
-
-def _scan_once(folder: str, mosaic: str, settings: Settings) -> tuple[float, int]:
-    """Seconds from the closed file to `candidates.parquet` and `result.json`, nets loaded; number of sites."""
-    nets = _nets(folder, settings)
-    with tempfile.TemporaryDirectory(prefix="minedisc-run-") as run_dir:
-        request = ScanRequest((mosaic,), folder, pictures=False)
-        started = time.perf_counter()
-        summary = run_scan(request, Path(run_dir), settings=settings, nets=nets)
-        return time.perf_counter() - started, summary.sites
-
-
-def _figures(times: dict[str, list[float]], size_px: int, cells: int) -> list[Figure]:
-    middle = {name: statistics.median(values) for name, values in times.items()}
-    mpx = size_px**2 / 1e6
-    scan_s = middle["file to candidates"]
-    whole, slices = mpx / middle["bare network, whole scene"], mpx / middle["bare network, slices"]
-    windows_per_s = rivals.WINDOWS / middle["single windows"]
-    paper_s = middle["the paper's way"]
-    rate = mpx / scan_s
-    bare = f"tf.function, float32 in memory: whole scene {whole:.2f} Mpx/s, slices of {rivals.SLICE_PX} px {slices:.2f}"
-    return [
-        figure("file to candidates", rate, "Mpx/s (x100 = km2/s)"),
-        figure("file to candidates / bare network", rate / whole, "ratio", ">= 0.6", f"{bare}; the whole scene counts"),
-        figure("file to candidates / bare network in slices", rate / max(whole, slices), "ratio", "", bare),
-        figure(
-            "cells per second / one call per 201 px window", cells / scan_s / windows_per_s, "ratio", ">= 25",
-            f"tf.function on {rivals.WINDOWS} windows in memory at stride 27: {windows_per_s:.1f} windows/s",
-        ),
-        figure(
-            "rate / the paper's way", paper_s / scan_s, "ratio", ">= 1.2",
-            f"rasterio read, float32, z-score, model.predict on slices of at most {rivals.PAPER_SLICE_PX} px, "
-            f"scores only: {mpx / paper_s:.2f} Mpx/s",
-        ),
-        figure("loading TensorFlow and the nets", middle["loading the nets"], "s"),
-    ]  # fmt: skip
-
-
-def _memory(folder: Path, model: Model, settings: Settings, large_px: int) -> list[Figure]:
+def _memory(
+    folder: Path, model: Model, settings: Settings, measured: Path, size_px: int, large_px: int
+) -> list[Figure]:
     """Peak memory of a whole job (pictures included) and its children, in a process of its own."""
-    mosaic = _mosaic(folder / "large.tif", large_px)
+    mosaic = measured if size_px == large_px else _mosaic(folder / "large.tif", large_px)
     run_dir = folder / "large-run"
     process = start_scan(ScanRequest((str(mosaic),), str(model.folder)), run_dir, settings=settings)
     peak = _Peak(process.pid)
@@ -202,6 +203,24 @@ def _memory(folder: Path, model: Model, settings: Settings, large_px: int) -> li
     told = f"{read_progress(run_dir).message}; {seconds:.0f} s with map tiles and chips"
     name = f"peak memory of job and children, {large_px} x {large_px} x 12 uint16"
     return [figure(name, gigabytes, "GB (RSS)", "< 3.5", told)]
+
+
+def _flat(folder: Path, model: Model, settings: Settings, sides: Sequence[int]) -> list[Figure]:
+    """Cost of a km2 on files of several sizes, the same ground repeated; small ones more often, medians."""
+    costs, told = {}, []
+    with _process() as scanning:
+        for side in sides:
+            mosaic = _mosaic(folder / "wide.tif", side)
+            scanning.submit(scan_ways.warm, str(model.folder), settings).result()
+            runs = [scanning.submit(scan_ways.scan_once, str(model.folder), str(mosaic), settings).result()[0]
+                    for _ in range(1 if side > LARGE_PX else 5)]  # fmt: skip
+            mosaic.unlink()
+            km2 = side**2 / 1e4
+            costs[side] = 1e3 * statistics.median(run.cpu_s for run in runs) / km2
+            wall = 1e3 * statistics.median(run.seconds for run in runs) / km2
+            told.append(f"{km2:,.0f} km2: {costs[side]:.2f} processor ms and {wall:.2f} ms a km2")
+    ratio = max(costs.values()) / min(costs.values())
+    return [figure("dearest km2 / cheapest km2, processor time", ratio, "ratio", "<= 1.1", "; ".join(told))]
 
 
 class _Peak:

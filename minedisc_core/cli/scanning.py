@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shlex
 import signal
@@ -11,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from minedisc_core.jobs import ScanRequest
     from minedisc_core.settings import Settings
 
+EngineWord = Literal["auto", "tensorflow", "openvino", "openvino-bf16"]
 CANCEL = "cancel"
 """File in a run folder that asks its scan to stop (`runs.CANCEL`; not imported, as start-up stays light)."""
 CANCEL_SECONDS = 1.2
@@ -62,6 +64,9 @@ def scan(
     run: Annotated[Path, typer.Option(help="Folder for the run.", show_default=False)],
     aoi: Annotated[Path | None, typer.Option(help="Area: GeoJSON, KML, zipped shapefile.")] = None,
     threshold: Annotated[float | None, typer.Option(min=0, max=1, help="Default: the model card's.")] = None,
+    engine: Annotated[
+        EngineWord | None, typer.Option(help="What scores (default: MINEDISC_ENGINE, else auto).")
+    ] = None,
     isolated_threshold: Annotated[
         float | None, typer.Option(min=0, max=1, help="Ask isolated single-cell hits for this score (off).")
     ] = None,
@@ -76,6 +81,7 @@ def scan(
 ) -> None:
     """Scan a mosaic for mines and tailings dams. The run folder is read with `minedisc take-in`."""
     settings = settings_of(home)
+    settings = dataclasses.replace(settings, engine=engine or settings.engine)
     request = build_request(
         settings,
         aoi,
@@ -186,6 +192,7 @@ def tell(summary: RunSummary, run_dir: Path, as_json: bool) -> None:
         print_json(plain(summary) | {"run_dir": str(run_dir), "fraction": coverage.fraction})
     else:
         print(f"run {summary.run_id}: {summary.state.value} after {summary.seconds:,.0f} s, in {run_dir}")
+        print(f"engine: {'; '.join((str(summary.engine), *summary.engine.refused))}")
         print(f"seen: {coverage.seen_km2:,.1f} of {coverage.asked_km2:,.1f} km2 ({coverage.fraction:.1%})")
         print(f'sites: {summary.sites}, {summary.discarded} of them hidden as "no ore"')
     for problem in summary.problems:

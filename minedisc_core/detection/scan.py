@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minedisc_core.detection.band import FeatureBand, fill_blocks
+from minedisc_core.detection.refine import refined
 from minedisc_core.errors import Cancelled, MinediscError
 from minedisc_core.grid import PixelWindow, RasterGrid, Tile, tile_read, tiles
 
@@ -85,6 +86,18 @@ class Hooks:
 
 
 @dataclass(frozen=True)
+class SecondLook:
+    """How the cells that a quick net leaves in doubt are scored once more."""
+
+    net: Net
+    """The exact net."""
+    doubt: Callable[[NDArray[np.float32]], NDArray[np.bool_]]
+    """Mask of the scores that are not good enough."""
+    read: Callable[[PixelWindow], NDArray[np.uint16]]
+    """As `read_tile` of the scan, called from several threads."""
+
+
+@dataclass(frozen=True)
 class TileProblem:
     """A tile that failed three times."""
 
@@ -103,6 +116,8 @@ class ScanResult:
     failed: NDArray[np.bool_]
     """Asked cells that depend on a failed tile."""
     problems: tuple[TileProblem, ...] = field(default=())
+    looked_twice: int = 0
+    """Asked cells that were scored once more in the exact net."""
 
 
 def scan(
@@ -116,6 +131,7 @@ def scan(
     features_per_side: int = FEATURES_PER_SIDE,
     scorers: int = 2,
     retry_wait_s: float = 0.5,
+    second_look: SecondLook | None = None,
 ) -> ScanResult:
     """Score the asked cells of a mosaic; the result equals one pass over the whole raster.
 
@@ -129,12 +145,14 @@ def scan(
         features_per_side: side of a tile in features.
         scorers: tiles scored at once, each in a thread; one more thread reads ahead.
         retry_wait_s: pause before a failed tile is tried again.
+        second_look: for a net whose scores are good enough for most cells only; None: for all.
 
     Raises:
         Cancelled: `hooks.is_cancelled` said so.
         RunError: a result could not be saved.
     """
     job = _Scan(grid, asked, read_tile, net, store, hooks or Hooks(), retry_wait_s)
+    job.second_look, job.scorers = second_look, scorers
     wanted = tiles(asked, features_per_side, grid.geometry)
     # `closing`: whatever ends the scan, no thread reads on when this returns and the mosaic is closed.
     with closing(_in_order(wanted, job.fetch, job.score, scorers)) as outcomes, ThreadPoolExecutor(1, "save") as saving:
@@ -180,6 +198,9 @@ class _Scan:
         self.fill = np.zeros(grid.cells, np.float32)
         self.failed = np.zeros(grid.cells, bool)
         self.problems: list[TileProblem] = []
+        self.second_look: SecondLook | None = None
+        self.scorers = 1
+        self.looked_twice = 0
         self.band = FeatureBand.before_the_first(grid.features[1], grid.geometry)
 
     def fetch(self, tile: Tile) -> TileResult | _Pixels | _Failure:
@@ -187,11 +208,11 @@ class _Scan:
         if self.hooks.is_cancelled():
             return _Failure("cancelled")
         saved = self.store.load(tile)
-        return self._attempts(lambda: self._read(tile)) if saved is None else saved
+        return self._attempts(lambda: self._read(tile, self.read_tile)) if saved is None else saved
 
-    def _read(self, tile: Tile) -> _Pixels:
+    def _read(self, tile: Tile, read: Callable[[PixelWindow], NDArray[np.uint16]]) -> _Pixels:
         wanted = tile_read(tile, self.grid.height_px, self.grid.width_px, self.grid.geometry)
-        dn = self.read_tile(wanted.window)
+        dn = read(wanted.window)
         no_data = dn.min(axis=-1) == 0
         blocks = fill_blocks(no_data, tile, wanted, self.grid.geometry)
         return _Pixels(dn, no_data if no_data.any() else None, blocks)
@@ -212,13 +233,17 @@ class _Scan:
         """The trunk over a tile's pixels (in a scoring thread)."""
         if not isinstance(fetched, _Pixels) or self.hooks.is_cancelled():
             return _Outcome(_Failure("cancelled") if isinstance(fetched, _Pixels) else fetched, is_new=False)
-        wanted = tile_read(tile, self.grid.height_px, self.grid.width_px, self.grid.geometry)
-        features = self._attempts(lambda: self.net.trunk(fetched.dn, fetched.no_data))
+        features = self._attempts(lambda: self._features(self.net, tile, fetched))
         if isinstance(features, _Failure):
             return _Outcome(features, is_new=True)
+        return _Outcome(TileResult(features, fetched.blocks), is_new=True)
+
+    def _features(self, net: Net, tile: Tile, pixels: _Pixels) -> NDArray[np.float32]:
+        wanted = tile_read(tile, self.grid.height_px, self.grid.width_px, self.grid.geometry)
+        features = net.trunk(pixels.dn, pixels.no_data)
         rows, cols = tile.row1 - tile.row0, tile.col1 - tile.col0
         kept = features[wanted.drop_rows : wanted.drop_rows + rows, wanted.drop_cols : wanted.drop_cols + cols]
-        return _Outcome(TileResult(np.ascontiguousarray(kept), fetched.blocks), is_new=True)
+        return np.ascontiguousarray(kept)
 
     def finish_band(self, band: Iterable[tuple[Tile, _Outcome]], saving: ThreadPoolExecutor) -> None:
         """Take in the tiles of one band, then score the cells that have become complete."""
@@ -249,6 +274,10 @@ class _Scan:
         first_row, scores, fill, failed = self.band.score(self.net.head)
         rows = slice(first_row, first_row + len(scores))
         asked = self.asked[rows]
+        if self.second_look is not None:
+            scores, failed = self._look_again(
+                self.second_look, scores, asked & (fill <= NOT_SEEN_FILL) & ~failed, failed
+            )
         seen = asked & (fill <= NOT_SEEN_FILL) & ~failed
         self.scores[rows] = np.where(seen, scores, np.nan)
         self.fill[rows] = np.where(asked, fill, 0)
@@ -256,13 +285,32 @@ class _Scan:
         if len(scores):
             self.hooks.on_scores(first_row, self.scores[rows])
 
+    def _look_again(
+        self, second: SecondLook, scores: NDArray[np.float32], seen: NDArray[np.bool_], failed: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Scores and failed cells of the band, exact where there was doubt."""
+        doubt = seen & second.doubt(scores)
+        if not doubt.any():
+            return scores, failed
+        self.looked_twice += int(doubt.sum())
+        with ThreadPoolExecutor(self.scorers, "look") as pool:
+            found = refined(self.band, scores, doubt, lambda tile: self._exact(second, tile), second.net.head, pool)
+        self.problems += [TileProblem(tile, reason) for tile, reason in found.problems]
+        self._stop_if_cancelled()
+        return found.scores, failed | found.failed
+
+    def _exact(self, second: SecondLook, tile: Tile) -> NDArray[np.float32] | str:
+        if self.hooks.is_cancelled():
+            return _Failure("cancelled")
+        return self._attempts(lambda: self._features(second.net, tile, self._read(tile, second.read)))
+
     def _stop_if_cancelled(self) -> None:
         if self.hooks.is_cancelled():
             raise Cancelled("the scan was cancelled", remedy="resume it when you like: finished tiles are kept")
 
     def result(self) -> ScanResult:
         """All scores so far."""
-        return ScanResult(self.scores, self.fill, self.failed, tuple(self.problems))
+        return ScanResult(self.scores, self.fill, self.failed, tuple(self.problems), self.looked_twice)
 
 
 def _in_order(

@@ -1,9 +1,7 @@
-"""The nets at work in TensorFlow: uint16 DN in, features and scores out (imported lazily).
+"""The nets at work in TensorFlow, the reference: uint16 DN in, features and scores out (imported lazily).
 
-Normalisation is folded in: the band mean is subtracted in float32 (exact for the whole-number means of
-our cards), pixels without data become 0, as the net's own padding is, and the division by the standard
-deviation is part of the first layer's weights. Nothing is left for the bias, so that cells at the
-raster's edge do not shift. Each call runs in one thread; the scan scores several tiles at once.
+Normalisation is folded in (`detection.centring`). Each call runs in one thread; the scan scores several
+tiles at once.
 """
 
 from __future__ import annotations
@@ -15,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minedisc_core.detection.cards import ModelCard
+from minedisc_core.detection.centring import centre, folded
 from minedisc_core.detection.models import Model, load_tensors
 from minedisc_core.detection.networks import FEATURES, MINE, TRUNK_LAYERS, Tensors, tensorflow
 from minedisc_core.detection.patch_cards import PatchCard
@@ -24,17 +23,8 @@ from minedisc_core.domain import IMPACT_CLASSES
 from minedisc_core.errors import ModelError
 
 IMPACT_BATCH = 256
-ROWS_AT_ONCE = 8
 ALIGNED_BYTES = 64
 """TensorFlow takes memory that begins at such a multiple as it is, without a copy."""
-
-
-def folded(tensors: Tensors, card: ModelCard) -> dict[str, NDArray[np.float32]]:
-    """Weights whose first layer takes DN minus the band mean: its kernel divided by the deviation."""
-    plain = {name: np.asarray(values, np.float32) for name, values in tensors.items()}
-    std = np.asarray(card.std, np.float64)
-    kernel = np.asarray(tensors["conv1/kernel"], np.float64) / std[None, None, :, None]
-    return {**plain, "conv1/kernel": kernel.astype(np.float32)}
 
 
 class DiscoveryNet:
@@ -66,21 +56,10 @@ class DiscoveryNet:
             raise _engine_error(error) from error
 
     def _centred(self, dn: NDArray[np.uint16], no_data: NDArray[np.bool_] | None) -> NDArray[np.float32]:
-        """DN minus the mean, no data 0, float32, in memory of this thread that TensorFlow reads in place.
-
-        The bands may lie one after the other in memory: a few rows at a time are brought together in
-        the processor's cache, and written once.
-        """
-        height, width, bands = dn.shape
-        centred = self._memory(dn.size)[: dn.size].reshape(height, width * bands)
-        mean = np.tile(self._mean, width)
-        for row in range(0, height, ROWS_AT_ONCE):
-            together = np.ascontiguousarray(dn[row : row + ROWS_AT_ONCE]).reshape(-1, width * bands)
-            np.subtract(together, mean, out=centred[row : row + ROWS_AT_ONCE], dtype=np.float32, casting="unsafe")
-        shaped = centred.reshape(height, width, bands)
-        if no_data is not None:
-            shaped[no_data] = 0
-        return shaped
+        """DN minus the mean, no data 0, float32, in memory of this thread that TensorFlow reads in place."""
+        centred = self._memory(dn.size)[: dn.size].reshape(dn.shape)
+        centre(dn, no_data, self._mean, centred)
+        return centred
 
     def _memory(self, size: int) -> NDArray[np.float32]:
         """At least `size` float32 numbers that begin at a multiple of 64 bytes, kept for the next tile."""

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minedisc_core.detection.models import Model
-from minedisc_core.detection.scorer import ImpactNet
+from minedisc_core.detection.probe import Classifier
 from minedisc_core.detection.sites import Hits
 from minedisc_core.domain import IMPACT_CLASSES
 from minedisc_core.grid import PATCH_PX, PixelWindow
@@ -19,7 +19,7 @@ class HitCollector:
 
     def __init__(self, mosaic: Mosaic, model: Model, threshold: float) -> None:
         self.mosaic, self.model, self.threshold = mosaic, model, threshold
-        self.net: ImpactNet | None = None
+        self.net: Classifier | None = None
         self.tiles = PatchCutter(self._read_tile)
         impact = model.impact
         has_same_bands = impact is not None and impact.bands == model.discovery.bands
@@ -47,7 +47,7 @@ class HitCollector:
         next_peak_px = geometry.stride_px * (first_row + len(scores)) + geometry.peak_px
         self.tiles.forget_above(next_peak_px - PATCH_PX // 2)
 
-    def _classified(self, net: ImpactNet, cells: NDArray[np.int64]) -> NDArray[np.float32]:
+    def _classified(self, net: Classifier, cells: NDArray[np.int64]) -> NDArray[np.float32]:
         patches = self._patches.cut(cells)
         probabilities = net.probabilities(patches)
         has_data = (patches != 0).all(axis=-1).any(axis=(1, 2))

@@ -36,6 +36,17 @@ class PatchCutter:
                 self._kept.pop(0)
         return dn
 
+    def read_again(self, window: PixelWindow) -> NDArray[np.uint16]:
+        """DN of a window, out of a tile that is kept if one holds it; what must be read is not kept."""
+        with self._lock:
+            kept = list(self._kept)
+        for held, dn in kept:
+            row, col = window.row - held.row, window.col - held.col
+            is_inside = min(row, col) >= 0 and row + window.height <= held.height and col + window.width <= held.width
+            if is_inside:
+                return dn[row : row + window.height, col : col + window.width]
+        return self._read(window)
+
     def forget_above(self, row_px: int) -> None:
         """Drop tiles that end at or before a row: no later hit needs them."""
         with self._lock:

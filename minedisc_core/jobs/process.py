@@ -96,6 +96,8 @@ def _spawn(run_dir: Path, settings: Settings) -> subprocess.Popen[bytes]:
         "PYTHONPATH": os.pathsep.join(path for path in paths if path),
         "MINEDISC_HOME": str(settings.home),
         "MINEDISC_THREADS": str(settings.threads),
+        "MINEDISC_ENGINE": settings.engine,
+        "MINEDISC_ENGINE_CACHE": str(settings.engine_cache),
     }
     with (run_dir / LOG).open("ab") as log:
         return subprocess.Popen(

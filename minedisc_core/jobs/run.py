@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from rasterio.io import MemoryFile
 
 from minedisc_core.detection.coverage import area_km2, coverage
+from minedisc_core.detection.engines import NOT_INSTALLED, LoadedNets, Tell, load_nets_for
 from minedisc_core.detection.models import Model
-from minedisc_core.detection.scan import FEATURES_PER_SIDE, FLAGGED_FILL, Hooks, Net, ScanResult, scan
-from minedisc_core.detection.scorer import ImpactNet, discovery_net, impact_net
+from minedisc_core.detection.openvino_nets import Threads
+from minedisc_core.detection.scan import FEATURES_PER_SIDE, FLAGGED_FILL, Hooks, ScanResult, SecondLook, scan
 from minedisc_core.detection.sites import SiteGroups, SiteRules, group_sites
-from minedisc_core.domain import ProductLevel, RunState, RunSummary
+from minedisc_core.domain import EngineRecord, ProductLevel, RunState, RunSummary
 from minedisc_core.errors import Cancelled
 from minedisc_core.grid import DISCOVERY_CELLS, Tile, tiles
 from minedisc_core.jobs.hits import HitCollector
@@ -28,11 +29,13 @@ from minedisc_core.jobs.request import Prepared, ScanRequest, enter, read_reques
 from minedisc_core.jobs.tiles import TileFiles
 from minedisc_core.runs import (
     CANCEL,
+    ENGINE,
     RESULT,
     SCORES,
     SITES,
     read_summary,
     write_atomically,
+    write_json,
     write_sites,
     write_summary,
 )  # fmt: skip
@@ -44,22 +47,19 @@ MOST_SCORERS = 4
 """Tiles scored at once at most; with more threads than that each tile gets several (memory: 0.5 GB a tile)."""
 
 
-@dataclass(frozen=True)
-class Nets:
-    """The nets of a model, loaded."""
-
-    discovery: Net
-    impact: ImpactNet | None
+Nets = LoadedNets
+"""The nets of a model, loaded, and the engine that runs them."""
 
 
-def load_nets(model: Model, settings: Settings) -> Nets:
-    """Load a model's nets once, for several runs in one process.
+def load_nets(model: Model, settings: Settings, tell: Tell = lambda _: None) -> Nets:
+    """Load a model's nets once, for several runs in one process, in the engine that the settings ask for.
 
     Raises:
         ModelError: the weights cannot be used.
     """
     scorers = min(settings.threads, MOST_SCORERS)
-    return Nets(discovery_net(model, -(-settings.threads // scorers)), impact_net(model))
+    threads = Threads(scorers, -(-settings.threads // scorers))
+    return load_nets_for(model, settings.engine, threads, settings.engine_cache, tell)
 
 
 def run_scan(
@@ -138,18 +138,18 @@ class _Run:
     def execute(self, loaded: Nets | None = None) -> RunSummary:
         """Everything, in order; the summary is written last."""
         started = time.monotonic()
-        self.tiles.sweep()
         self.log.phase("loading the model")
-        nets = loaded or load_nets(self.ready.model, self.settings)
+        nets = loaded or load_nets(self.ready.model, self.settings, self.log.phase)
+        self._begin_with(nets.engine)
         self.hits.net = nets.impact
         self._announce()
-        result = self._scan(nets.discovery)
+        result = self._scan(nets)
         self._step("grouping hits into sites")
         write_atomically(self.run_dir / SCORES, self._scores_tif(result.scores))
         groups = group_sites(self.ready.run_id, self.ready.grid, self.hits.hits(result.fill), self._rules())
         write_sites(self.run_dir, groups.sites)
         problems = [f"tile {p.tile.name}: {p.reason}" for p in result.problems]
-        problems += [*self._without_data(result), *self._outside()]
+        problems += [*self._without_data(result), *self._outside(), *self._other_engine()]
         if self.ready.request.pictures:
             problems += write_pictures(
                 self.ready.mosaic, groups, self.run_dir, self._step, self.settings.runs, self.ready.grid
@@ -159,12 +159,21 @@ class _Run:
         self.log.phase("finished")
         return summary
 
+    def _begin_with(self, engine: EngineRecord) -> None:
+        """Keep the tiles of an earlier attempt only if this very engine scored them."""
+        self.tiles.sweep()
+        self.engine = engine
+        if not self.tiles.belong_to(engine):
+            if self.tiles.clear():
+                self.log.phase("finished tiles are scored again: another engine scored them")
+            write_json(self.run_dir / ENGINE, dataclasses.asdict(engine))
+
     def _announce(self) -> None:
         wanted = tiles(self.asked, FEATURES_PER_SIDE, self.ready.grid.geometry)
         features = sum((tile.row1 - tile.row0) * (tile.col1 - tile.col0) for tile in wanted)
         self.log.start(len(wanted), area_km2(self.ready.grid, self.asked), features)
 
-    def _scan(self, net: Net) -> ScanResult:
+    def _scan(self, nets: Nets) -> ScanResult:
         flag = self.run_dir / CANCEL
         there = {path.stem for path in self.tiles.folder.glob("*.npz")}
 
@@ -174,7 +183,16 @@ class _Run:
 
         hooks = Hooks(on_tile, self.hits.take, flag.exists)
         read = self.hits.tiles.read_tile
-        return scan(self.ready.grid, self.asked, read, net, self.tiles, hooks=hooks, scorers=self.scorers)
+        return scan(
+            self.ready.grid, self.asked, read, nets.discovery, self.tiles,
+            hooks=hooks, scorers=self.scorers, second_look=self._second_look(nets),
+        )  # fmt: skip
+
+    def _second_look(self, nets: Nets) -> SecondLook | None:
+        if nets.exact is None:
+            return None
+        doubt, threshold = nets.exact.doubt, self.ready.threshold
+        return SecondLook(nets.exact.discovery, lambda scores: doubt.of(scores, threshold), self.hits.tiles.read_again)
 
     def _step(self, message: str) -> None:
         if (self.run_dir / CANCEL).exists():
@@ -228,6 +246,15 @@ class _Run:
         cells = self.ready.model.geometry
         return "1 km" if cells == DISCOVERY_CELLS else f"{cells.window_px} px"
 
+    def _other_engine(self) -> list[str]:
+        """An engine that was asked for by name and could not be used."""
+        asked, used = self.settings.engine, self.engine
+        is_as_asked = asked == used.name or (asked == "auto" and used.name != "tensorflow")
+        is_missing = asked == "auto" and used.refused[:1] == (NOT_INSTALLED,)
+        if is_as_asked or is_missing or not used.refused:
+            return []
+        return [f"scored with {used}, because {'; '.join(used.refused)}"]
+
     def _summary(self, result: ScanResult, groups: SiteGroups, problems: list[str], seconds: float) -> RunSummary:
         mosaic, model = self.ready.mosaic, self.ready.model
         return RunSummary(
@@ -247,4 +274,5 @@ class _Run:
             finished_at_utc=datetime.now(UTC).replace(tzinfo=None),
             problems=tuple(problems),
             has_impact=model.impact is not None,
+            engine=dataclasses.replace(self.engine, cells_looked_twice=result.looked_twice),
         )

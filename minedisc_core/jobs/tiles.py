@@ -9,8 +9,10 @@ from zipfile import BadZipFile
 import numpy as np
 
 from minedisc_core.detection.scan import TileResult
+from minedisc_core.domain import EngineRecord
+from minedisc_core.errors import RunError
 from minedisc_core.grid import DISCOVERY_CELLS, CellGeometry, Tile
-from minedisc_core.runs import TILES, write_atomically
+from minedisc_core.runs import ENGINE, TILES, engine_record, read_json, write_atomically
 
 
 class TileFiles:
@@ -46,6 +48,21 @@ class TileFiles:
         buffer = io.BytesIO()
         np.savez(buffer, features=result.features, blocks=result.blocks)
         write_atomically(self.path(tile), buffer.getvalue())
+
+    def belong_to(self, engine: EngineRecord) -> bool:
+        """Whether the results here come from this very engine: its name, its library's version, its processor."""
+        try:
+            before = engine_record(read_json(self.folder.parent / ENGINE))
+        except (RunError, TypeError, ValueError):
+            return False
+        return (before.name, before.version, before.processor) == (engine.name, engine.version, engine.processor)
+
+    def clear(self) -> int:
+        """Take all results away; how many there were."""
+        found = list(self.folder.glob("*.npz"))
+        for path in found:
+            path.unlink(missing_ok=True)
+        return len(found)
 
     def sweep(self) -> None:
         """Take away scratch files of a killed process."""

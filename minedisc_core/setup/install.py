@@ -60,6 +60,8 @@ def install(dev: bool, wanted: tuple[int, int] | None) -> None:
     print("minedisc: compiling ...", flush=True)
     compile_bytecode()
     subprocess.run([str(venv_python()), "-m", "minedisc_core.setup.vendor"], cwd=ROOT, check=False)
+    print("minedisc: comparing the scoring engine with TensorFlow ...", flush=True)
+    subprocess.run([str(venv_python()), "-m", "minedisc_core.setup.engines"], cwd=ROOT, check=False)
     stamp_file(False).write_text(digest(False))
     if dev:
         stamp_file(True).write_text(digest(True))

@@ -28,6 +28,7 @@ from minedisc_core.domain import (
     Site,
     TitleMatch,
 )
+from minedisc_core.runs import engine_record
 from minedisc_core.store.text import one_line
 
 SITE_COLUMNS = (
@@ -171,7 +172,8 @@ def summary_from(text: str) -> RunSummary:
     found["finished_at_utc"] = datetime.fromisoformat(found["finished_at_utc"])
     found["coverage"] = Coverage(**found["coverage"])
     found["state"], found["level"] = RunState(found["state"]), ProductLevel(found["level"])
-    return RunSummary(**{**found, "mosaic": tuple(found["mosaic"]), "problems": tuple(found["problems"])})
+    found["mosaic"], found["problems"] = tuple(found["mosaic"]), tuple(found["problems"])
+    return RunSummary(**{**found, "engine": engine_record(found.get("engine"))})
 
 
 def place_keys(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> NDArray[np.int64]:

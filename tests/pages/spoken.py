@@ -31,6 +31,8 @@ SENTENCES = {
     "detection/models.py": {"fits", "_check_weights_file"},
     "detection/card_values.py": {"broken_card"},
     "detection/patch_cards.py": {"_broken"},
+    "detection/engines.py": {"engines_for", "first_that_agrees", "answers", "NOT_INSTALLED"},
+    "detection/probe.py": {"__str__"},
     "jobs/pictures.py": {"_try"},
     "imagery/composites/target.py": {"distortion"},
     "imagery/earth_engine/source.py": {"_remarks"},
@@ -46,7 +48,7 @@ SENTENCES = {
     "learning/promotion.py": {"decide", "_missing", "_worse", "_more_sites", "_told"},
     "service/learning.py": {"_stale", "_OVERRIDE", "_verdict_of_rule"},
     "service/outlook.py": {"prospect"},
-    "jobs/run.py": {"execute", "_without_data", "_outside"},
+    "jobs/run.py": {"execute", "_without_data", "_outside", "_other_engine"},
     "registers/coordinates.py": {"why_outside_brazil"},
     "registers/matching.py": {"_missing", "_NEEDED"},
     "registers/sentences.py": {"GUIA", "STATUS_WORDS", "describe", "_nearest", "_title", "percent", "_river"}

@@ -8,7 +8,8 @@ from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minedisc_core.detection.scan import Hooks, scan
+from minedisc_core.detection.refine import Doubt
+from minedisc_core.detection.scan import Hooks, SecondLook, scan
 from minedisc_core.errors import Cancelled, ImageryError, RunError
 from minedisc_core.grid import RasterGrid, tile_read, tiles, window_of_cell
 
@@ -268,3 +269,91 @@ def test_no_thread_reads_on_when_a_cancelled_scan_has_ended():
     time.sleep(0.2)
     assert len(reads) == after < 36
     assert kept_alive.value.remedy
+
+
+class RoughNet(NumpyNet):
+    """The same net with features rounded to a few steps."""
+
+    def __init__(self, exact):
+        self.kernels, self.context, self.trunk_calls = exact.kernels, exact.context, 0
+
+    def trunk(self, dn, no_data):
+        return np.round(super().trunk(dn, no_data) * 4) / 4
+
+
+def look_twice(exact, dn, doubt, **more):
+    return SecondLook(exact, doubt, more.get("read") or reader(dn))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(189, 560), st.integers(189, 560), st.integers(1, 16), st.booleans())
+def test_cells_in_doubt_get_the_exact_scores_and_the_others_the_quick_ones_for_any_split(height, width, side, has_gaps):
+    gaps = [(slice(0, 40), slice(0, 30)), (slice(100, 160), slice(90, 110))] if has_gaps else []
+    grid, dn = raster(height, width, gaps)
+    exact = NumpyNet()
+    rough = RoughNet(exact)
+    quick, right = whole(rough, dn), whole(exact, dn)
+    middle = float(np.median(quick))
+
+    def doubt(scores):
+        return np.abs(scores - middle) < 0.02
+
+    found = run(grid, dn, rough, features_per_side=side, second_look=look_twice(exact, dn, doubt))
+    seen = np.isfinite(found.scores)
+    expected = np.where(doubt(quick), right, quick)
+    np.testing.assert_allclose(found.scores[seen], expected[seen], atol=1e-6)
+    assert found.looked_twice == (doubt(quick) & seen).sum()
+
+
+def test_only_the_surroundings_of_doubtful_cells_are_read_again():
+    grid, dn = raster(700, 700)
+    exact, read = NumpyNet(), []
+
+    def again(window):
+        read.append(window)
+        return reader(dn)(window)
+
+    quick = whole(RoughNet(exact), dn)
+    corner = quick[0, 0]
+    look = look_twice(exact, dn, lambda scores: scores == corner, read=again)
+    run(grid, dn, RoughNet(exact), second_look=look, features_per_side=48)
+    assert len(read) == (quick == corner).sum() == 1
+    assert (read[0].row, read[0].col, read[0].height, read[0].width) == (0, 0, 7 * 27 + 13, 7 * 27 + 13)
+
+
+def test_a_cell_in_doubt_that_cannot_be_read_again_has_failed_and_the_others_stay():
+    grid, dn = raster(420, 420)
+
+    def broken(window):
+        raise OSError(5, "the disk is gone")
+
+    look = look_twice(NumpyNet(), dn, lambda scores: np.arange(scores.size).reshape(scores.shape) == 3, read=broken)
+    found = run(grid, dn, NumpyNet(), second_look=look)
+    assert found.failed.sum() == 1
+    assert np.isnan(found.scores).sum() == 1
+    assert found.failed[0, 3]
+    assert "the disk is gone" in found.problems[0].reason
+
+
+def test_a_scan_is_cancelled_between_the_first_and_the_second_look():
+    grid, dn = raster(420, 420)
+    asked = []
+
+    def cancelled():
+        return bool(asked)
+
+    def doubt(scores):
+        asked.append(1)
+        return scores >= 0
+
+    with pytest.raises(Cancelled):
+        run(grid, dn, NumpyNet(), second_look=look_twice(NumpyNet(), dn, doubt), hooks=Hooks(is_cancelled=cancelled))
+
+
+def test_doubt_of_no_size_leaves_every_score_as_it_is():
+    grid, dn = raster(300, 300)
+    net = NumpyNet()
+    doubt = Doubt(0.0, 0.0)
+    found = run(grid, dn, net, second_look=look_twice(None, dn, lambda scores: doubt.of(scores, 2.0)))
+    np.testing.assert_allclose(found.scores, whole(net, dn), atol=1e-6)
+    assert found.looked_twice == 0
