@@ -55,7 +55,7 @@ from minedisc_core.settings import Settings, load_settings
 FOLDS, FINAL = "folds", "final"
 FOLD_RESULT, STATE = "fold.json", "state.safetensors"
 CURVES = "curves.png"
-CHECKPOINT_S = 5.0
+CHECKPOINT_S = 10.0
 """The state is kept after an epoch if the last one kept is at least this old: what a crash costs at most."""
 _READY_SHARE = 0.6
 """Of the free memory that normalised windows may take at most."""

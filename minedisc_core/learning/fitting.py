@@ -63,7 +63,7 @@ class FitState:
     left_out: int = 0
     """Steps whose loss or gradients were no numbers."""
     best: dict[str, NDArray[np.float32]] = field(default_factory=dict)
-    """Weights of the best epoch, by tensor name."""
+    """Weights of the best epoch, by tensor name; empty where the recipe keeps the last ones."""
 
 
 class Fit:
@@ -160,7 +160,8 @@ class Fit:
         score = shown.get("validation_loss", -number)
         if math.isfinite(shown["loss"]) and score < state.best_loss:
             state.best_loss, state.best_epoch = score, number
-            state.best = get_tensors(self.graph.network)
+            if self.plan.recipe.keep == "best":
+                state.best = get_tensors(self.graph.network)
 
     def _settle(self, epochs: int) -> None:
         if epochs and not self.state.best_epoch:

@@ -35,12 +35,14 @@ def patches(tmp_path_factory):
     return small_dataset(tmp_path_factory.mktemp("sets") / "patches", count=36)
 
 
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch):
+@pytest.fixture(autouse=True, scope="module")
+def _quick():
     """Small batches, a rate at which few epochs learn something, and every epoch kept."""
-    monkeypatch.setattr(job, "CHECKPOINT_S", 0.0)
-    for recipe in (recipes.DEFAULT, recipes.PAPER):
-        monkeypatch.setitem(recipes.RECIPES, recipe.name, replace(recipe, batch=8, impact_rate=1e-3))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(job, "CHECKPOINT_S", 0.0)
+        for recipe in (recipes.DEFAULT, recipes.PAPER):
+            patch.setitem(recipes.RECIPES, recipe.name, replace(recipe, batch=8, impact_rate=1e-3))
+        yield
 
 
 def asked(dataset, **changes):
@@ -337,5 +339,5 @@ def test_ctrl_c_keeps_what_was_trained_and_the_same_command_goes_on(patches, tmp
         process.wait(60)
         took = time.monotonic() - started
     assert process.returncode == 1
-    assert took < 5, "the command did not stop"
+    assert took < 20, "the command did not stop"  # two seconds, and a state of 28 MB that a busy disk may be writing
     assert read_train_progress(out).state is RunState.CANCELLED
