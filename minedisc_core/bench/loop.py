@@ -66,7 +66,7 @@ class Sizes:
     verdicts: Sequence[int] = VERDICT_SEEDS
     unseen: Sequence[int] = UNSEEN_SEEDS
     steps: int = 500
-    epochs: int = 40
+    epochs: int = 60
     threshold: float = THRESHOLD
     """The champion's cut-off."""
 
@@ -173,6 +173,8 @@ def retrain(settings: Settings, sizes: Sizes) -> dict[str, Any]:
     Raises:
         RunError: it did not finish.
     """
+    why = {"analyst": "bench", "override": "the champion of this bench"}
+    service.run_verb(settings, "models_promote", {"name": CHAMPION, **why})
     asked = {"champion": CHAMPION, "out": CHALLENGER, "epochs": sizes.epochs}
     begun = service.run_verb(settings, "retrain_begin", asked)
     process = start_retraining(Path(begun["folder"]), settings)

@@ -40,8 +40,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}")
 class RetrainingOptions:
     """How to retrain."""
 
-    epochs: int = 40
-    learning_rate: float = 2e-4
+    epochs: int = 60
+    learning_rate: float = 1e-3
     seed: int = 0
     without_own: bool = False
     """Leave the champion's own dataset out."""

@@ -15,10 +15,11 @@ from minedisc_core.detection.models import Model, load_tensors, save_model
 from minedisc_core.detection.networks import Tensors
 from minedisc_core.detection.scorer import DiscoveryNet
 from minedisc_core.domain import Reason
+from minedisc_core.grid import CONTEXT_PX, HEAD_FEATURES
 from minedisc_core.learning.cut_off import choose_cut_off
 from minedisc_core.learning.datasets import Dataset, read_windows
 from minedisc_core.learning.evaluation import classification_figures
-from minedisc_core.learning.features import SYMMETRIES, window_features
+from minedisc_core.learning.features import MIDDLE, SYMMETRIES, window_features
 from minedisc_core.learning.fine_tuning import FineTuningOptions, HeadExamples, State, fine_tune
 from minedisc_core.learning.holding_out import HELD_OUT, TRAINING, VALIDATION
 
@@ -67,7 +68,7 @@ class Challenger:
         self.splits = np.array([entry.split for entry in dataset.samples])
 
     def features(self, threads: int, on_window: Callable[[int], None]) -> NDArray[np.float32]:
-        """Features of all samples from the champion's trunk, (n, 8, 7, 7, 64); turned only where they are learned."""
+        """Features of all samples from the champion's trunk, (n, 8, 9, 9, 64); turned only where they are learned."""
         net = DiscoveryNet(self.card, self.tensors, 1)
         turns = np.where(self.splits == TRAINING, SYMMETRIES, 1).tolist()
         return window_features(net, self._window, turns, threads=threads, on_window=on_window)
@@ -84,7 +85,7 @@ class Challenger:
             MinediscError: losses or weights came to no finite number.
         """
         training, validation, held = (np.flatnonzero(self.splits == side) for side in (TRAINING, VALIDATION, HELD_OUT))
-        examples = HeadExamples(features, self.labels, self._groups())
+        examples = HeadExamples(features, self.labels, self._groups(), self.dataset.window_px != CONTEXT_PX)
         tensors, epoch = fine_tune(self.tensors, examples, training, validation, options, state)
         scores = {
             which: self._scores(features, weights)
@@ -114,7 +115,8 @@ class Challenger:
 
     def _scores(self, features: NDArray[np.float32], tensors: Tensors) -> NDArray[np.float32]:
         net = DiscoveryNet(self.card, tensors, 1)
-        return np.array([net.head(part[0])[0, 0] for part in features], np.float32)
+        middle = slice(MIDDLE, MIDDLE + HEAD_FEATURES)
+        return np.array([net.head(part[0][middle, middle])[0, 0] for part in features], np.float32)
 
     def _figures(self, scores: NDArray[np.float32], part: NDArray[np.intp], threshold: float) -> dict[str, Any]:
         return classification_figures(self.labels[part], (scores[part] > threshold).astype(np.int64))

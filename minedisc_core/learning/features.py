@@ -19,9 +19,10 @@ from minedisc_core.grid import CONTEXT_PX, HEAD_FEATURES
 from minedisc_core.learning.training import symmetry
 
 SYMMETRIES = 8
-_SIDE = 9
-"""Features along a window of 255 px."""
-_MIDDLE = slice((_SIDE - HEAD_FEATURES) // 2, (_SIDE + HEAD_FEATURES) // 2)
+SIDE = 9
+"""Features along a window of 255 px; the head looks at 7 of them, so that it holds 3 x 3 cells."""
+MIDDLE = (SIDE - HEAD_FEATURES) // 2
+"""First feature of the middle cell."""
 
 ReadWindow = Callable[[int], NDArray[np.uint16]]
 """The window of a sample by its number: DN (255, 255, band), 0 = no data."""
@@ -35,7 +36,9 @@ def window_features(
     threads: int = 1,
     on_window: Callable[[int], None] | None = None,
 ) -> NDArray[np.float32]:
-    """Features of the middle cell of each window, (windows, 8, 7, 7, 64) float32; symmetries not asked for are 0.
+    """Features of each window, (windows, 8, 9, 9, 64) float32; symmetries not asked for are 0.
+
+    A window of 201 px holds one cell alone: its 7 x 7 features stand in the middle, all others are 0.
 
     Args:
         net: the model whose trunk is used; safe from several threads.
@@ -44,7 +47,7 @@ def window_features(
         threads: windows looked at at once.
         on_window: called with the number of windows that are done; may raise to stop.
     """
-    out = np.zeros((len(symmetries), SYMMETRIES, HEAD_FEATURES, HEAD_FEATURES, 64), np.float32)
+    out = np.zeros((len(symmetries), SYMMETRIES, SIDE, SIDE, 64), np.float32)
     with ThreadPoolExecutor(max(1, threads)) as pool:
         found = pool.map(partial(_features, net, read), range(len(symmetries)), symmetries)
         for number, features in enumerate(found):
@@ -56,10 +59,26 @@ def window_features(
 
 def _features(net: DiscoveryNet, read: ReadWindow, number: int, symmetries: int) -> NDArray[np.float32]:
     window = read(number)
-    return np.stack([_middle(net, np.ascontiguousarray(symmetry(window, which))) for which in range(symmetries)])
+    return np.stack([_whole(net, np.ascontiguousarray(symmetry(window, which))) for which in range(symmetries)])
 
 
-def _middle(net: DiscoveryNet, window: NDArray[np.uint16]) -> NDArray[np.float32]:
+def _whole(net: DiscoveryNet, window: NDArray[np.uint16]) -> NDArray[np.float32]:
     missing = (window == 0).any(axis=-1)
     features = net.trunk(window, missing if missing.any() else None)
-    return features[_MIDDLE, _MIDDLE] if window.shape[0] == CONTEXT_PX else features[:HEAD_FEATURES, :HEAD_FEATURES]
+    if window.shape[0] == CONTEXT_PX:
+        return features
+    whole = np.zeros((SIDE, SIDE, features.shape[-1]), np.float32)
+    whole[MIDDLE : MIDDLE + HEAD_FEATURES, MIDDLE : MIDDLE + HEAD_FEATURES] = features[:HEAD_FEATURES, :HEAD_FEATURES]
+    return whole
+
+
+def cells_at(features: NDArray[np.float32], rows: NDArray[np.intp], cols: NDArray[np.intp]) -> NDArray[np.float32]:
+    """The 7 x 7 features of one cell of each window, (n, 7, 7, 64), of features (n, 9, 9, 64).
+
+    Args:
+        features: of the windows as they are turned.
+        rows: first feature of the cell, 0 to 2; `MIDDLE` is the middle cell.
+        cols: the same along the columns.
+    """
+    places = zip(features, rows.tolist(), cols.tolist(), strict=True)
+    return np.stack([part[i : i + HEAD_FEATURES, j : j + HEAD_FEATURES] for part, i, j in places])

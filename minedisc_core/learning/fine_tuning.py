@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from minedisc_core.detection.networks import Tensors, keras, tensorflow
 from minedisc_core.errors import UsageError
+from minedisc_core.grid import HEAD_FEATURES
+from minedisc_core.learning.features import MIDDLE, SIDE, cells_at
 from minedisc_core.learning.soundness import StepGuard, clipped_adam, only_finite
 from minedisc_core.learning.splits import balanced_order
 
@@ -33,9 +35,9 @@ State = Mapping[str, NDArray[Any]]
 class FineTuningOptions:
     """How to fine-tune."""
 
-    epochs: int = 40
-    batch: int = 128
-    learning_rate: float = 2e-4
+    epochs: int = 60
+    batch: int = 32
+    learning_rate: float = 1e-3
     seed: int = 0
     on_epoch: Callable[[int, Mapping[str, float], State], None] | None = None
     """Called after each epoch with its number (from 1), its figures and the state to go on from; may raise to stop."""
@@ -46,11 +48,13 @@ class HeadExamples:
     """Features and labels of the samples."""
 
     features: NDArray[np.float32]
-    """(n, 8, 7, 7, 64); the first symmetry is the window as it is, the others are those of training samples."""
+    """(n, 8, 9, 9, 64); the first symmetry is the window as it is, the others are those of training samples."""
     labels: NDArray[np.int32]
     """1 mine, 0 background."""
     groups: NDArray[np.int32]
     """Samples of one group are drawn equally often as those of another: mines, rejected, other background."""
+    is_single: bool = False
+    """The windows hold one cell each (201 px)."""
 
 
 @dataclass
@@ -140,17 +144,27 @@ class _HeadFit:
             chosen = order[start : start + self.options.batch]
             turns = random.integers(0, self.examples.features.shape[1], len(chosen))
             mask = (random.random((len(chosen), self.variables[1].shape[0])) < _KEPT).astype(np.float32) / _KEPT
-            features = self.examples.features[chosen, turns].reshape(len(chosen), -1)
+            features = self._cells(chosen, turns, random)
             loss, is_sound = self._step(features, self.examples.labels[chosen], mask)
             if self.guard.heed(bool(is_sound)):
                 losses.append(float(loss))
         return float(np.mean(losses)) if losses else float("nan")
 
+    def _cells(self, chosen: NDArray[np.intp], turns: NDArray[np.int64], random: np.random.Generator) -> Any:
+        """Of a mine its middle cell; of a background, which is one all over, any of its 3 x 3 cells."""
+        examples = self.examples
+        places = random.integers(0, SIDE - HEAD_FEATURES + 1, (2, len(chosen)))
+        is_middle = (examples.labels[chosen] == 1) | examples.is_single
+        rows, cols = np.where(is_middle, MIDDLE, places)
+        return cells_at(examples.features[chosen, turns], rows, cols).reshape(len(chosen), -1)
+
     def validate(self, validation: NDArray[np.intp]) -> dict[str, float]:
         """Mean loss over the two classes alike, and accuracy; nothing without validation samples."""
         if not len(validation):
             return {}
-        logits = self._logits(self.examples.features[validation, 0].reshape(len(validation), -1)).numpy()
+        middle = np.full(len(validation), MIDDLE)
+        features = cells_at(self.examples.features[validation, 0], middle, middle)
+        logits = self._logits(features.reshape(len(validation), -1)).numpy()
         targets = self.examples.labels[validation]
         shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
         losses = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(targets)), targets]

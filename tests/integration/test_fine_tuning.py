@@ -31,7 +31,7 @@ def examples() -> HeadExamples:
     random = np.random.default_rng(1)
     labels = (np.arange(COUNT) % 2).astype(np.int32)
     groups = np.where(labels == 1, 0, 1 + np.arange(COUNT) // 2 % 2).astype(np.int32)
-    features = random.random((COUNT, 8, 7, 7, 64)).astype(np.float32)
+    features = random.random((COUNT, 8, 9, 9, 64)).astype(np.float32)
     features[..., 0] += 2 * labels[:, None, None, None]
     features[..., 1] += 2 * (groups == 1)[:, None, None, None]
     return HeadExamples(features, labels, groups)

@@ -93,10 +93,12 @@ def test_the_calibration_error_of_a_known_case() -> None:
     assert calibration_error(np.array([0.95, 0.95]), np.array([0, 0])) == pytest.approx(0.95)
 
 
-def test_the_cut_off_keeps_the_champions_share_of_mines_and_lies_in_the_middle_of_the_best() -> None:
+def test_the_cut_off_is_the_champions_lowered_until_no_mine_is_lost() -> None:
     labels = np.array([1, 1, 1, 1, 0, 0, 0, 0])
     champion = np.array([0.9, 0.9, 0.9, 0.2, 0.9, 0.9, 0.1, 0.1])
     challenger = np.array([0.9, 0.85, 0.8, 0.35, 0.5, 0.2, 0.1, 0.1])
-    assert 0.5 <= choose_cut_off(challenger, champion, labels, 0.6) < 0.8
-    assert choose_cut_off(challenger, champion, np.ones(8, int), 0.6) == 0.6
+    assert choose_cut_off(challenger, champion, labels, 0.6) == 0.6
+    assert choose_cut_off(challenger - 0.3, champion, labels, 0.6) == 0.49
+    assert choose_cut_off(challenger, champion, np.zeros(8, int), 0.6) == 0.6
     assert choose_cut_off(np.full(8, 0.1), champion, labels, 0.6) == 0.3
+    assert choose_cut_off(np.full(8, 0.1), champion, labels, 0.2) == 0.2
