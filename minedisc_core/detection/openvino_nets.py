@@ -42,7 +42,8 @@ _TELEMETRY = "openvino_telemetry"
 
 def is_installed() -> bool:
     """Whether OpenVINO can be imported here; it is not published for every platform."""
-    return sys.modules.get("openvino", find_spec) is not None and find_spec("openvino") is not None
+    is_barred = "openvino" in sys.modules and sys.modules["openvino"] is None
+    return not is_barred and find_spec("openvino") is not None
 
 
 @lru_cache(maxsize=1)

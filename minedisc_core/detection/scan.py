@@ -152,10 +152,14 @@ def scan(
         RunError: a result could not be saved.
     """
     job = _Scan(grid, asked, read_tile, net, store, hooks or Hooks(), retry_wait_s)
-    job.second_look, job.scorers = second_look, scorers
     wanted = tiles(asked, features_per_side, grid.geometry)
     # `closing`: whatever ends the scan, no thread reads on when this returns and the mosaic is closed.
-    with closing(_in_order(wanted, job.fetch, job.score, scorers)) as outcomes, ThreadPoolExecutor(1, "save") as saving:
+    with (
+        closing(_in_order(wanted, job.fetch, job.score, scorers)) as outcomes,
+        ThreadPoolExecutor(1, "save") as saving,
+        ThreadPoolExecutor(scorers, "look") as looking,
+    ):
+        job.second = (second_look, looking) if second_look else None
         for _, band in groupby(outcomes, key=lambda pair: pair[0].row0):
             job.finish_band(band, saving)
     return job.result()
@@ -198,8 +202,7 @@ class _Scan:
         self.fill = np.zeros(grid.cells, np.float32)
         self.failed = np.zeros(grid.cells, bool)
         self.problems: list[TileProblem] = []
-        self.second_look: SecondLook | None = None
-        self.scorers = 1
+        self.second: tuple[SecondLook, ThreadPoolExecutor] | None = None
         self.looked_twice = 0
         self.band = FeatureBand.before_the_first(grid.features[1], grid.geometry)
 
@@ -274,10 +277,9 @@ class _Scan:
         first_row, scores, fill, failed = self.band.score(self.net.head)
         rows = slice(first_row, first_row + len(scores))
         asked = self.asked[rows]
-        if self.second_look is not None:
-            scores, failed = self._look_again(
-                self.second_look, scores, asked & (fill <= NOT_SEEN_FILL) & ~failed, failed
-            )
+        if self.second is not None:
+            is_seen = asked & (fill <= NOT_SEEN_FILL) & ~failed
+            scores, failed = self._look_again(*self.second, scores, is_seen, failed)
         seen = asked & (fill <= NOT_SEEN_FILL) & ~failed
         self.scores[rows] = np.where(seen, scores, np.nan)
         self.fill[rows] = np.where(asked, fill, 0)
@@ -286,15 +288,19 @@ class _Scan:
             self.hooks.on_scores(first_row, self.scores[rows])
 
     def _look_again(
-        self, second: SecondLook, scores: NDArray[np.float32], seen: NDArray[np.bool_], failed: NDArray[np.bool_]
+        self,
+        second: SecondLook,
+        pool: ThreadPoolExecutor,
+        scores: NDArray[np.float32],
+        seen: NDArray[np.bool_],
+        failed: NDArray[np.bool_],
     ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """Scores and failed cells of the band, exact where there was doubt."""
         doubt = seen & second.doubt(scores)
         if not doubt.any():
             return scores, failed
         self.looked_twice += int(doubt.sum())
-        with ThreadPoolExecutor(self.scorers, "look") as pool:
-            found = refined(self.band, scores, doubt, lambda tile: self._exact(second, tile), second.net.head, pool)
+        found = refined(self.band, scores, doubt, lambda tile: self._exact(second, tile), second.net.head, pool)
         self.problems += [TileProblem(tile, reason) for tile, reason in found.problems]
         self._stop_if_cancelled()
         return found.scores, failed | found.failed
