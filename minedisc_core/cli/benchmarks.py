@@ -33,6 +33,7 @@ def bench(
     policy: Annotated[
         Literal["auto", "float32", "mixed_bfloat16"] | None, typer.Option(help="Precision (paper).")
     ] = None,
+    recipe: Annotated[Literal["paper", "default"] | None, typer.Option(help="Another recipe (paper).")] = None,
     work: Annotated[Path | None, typer.Option(help="Folder that keeps what is done (paper, train).")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with what the work folder holds (paper).")] = False,
     as_json: AsJson = False,
@@ -48,7 +49,7 @@ def bench(
         "epochs": epochs,
         "policy": policy,
     }
-    others |= {"work": work, "resume": resume or None}
+    others |= {"recipe": recipe, "work": work, "resume": resume or None}
     found = measure(**_size_argument(measure, size), **_arguments(measure, others), **_listener(measure))
     if as_json:
         print_json(found)
