@@ -10,6 +10,7 @@ On generated data this proves the code, not the method.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -50,6 +51,7 @@ def bench_paper(
     work: Path | None = None,
     resume: bool = False,
     policy: str = "auto",
+    recipe: str = "paper",
     on_progress: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
     """Train both nets as the paper did, ten times each; about an hour on two cores with bfloat16.
@@ -62,6 +64,8 @@ def bench_paper(
         work: folder for datasets and folds; None: `bench-paper` in the home.
         resume: go on with what the work folder holds; without it, trainings that were begun there are refused.
         policy: `float32`, `mixed_bfloat16`, or `auto`.
+        recipe: another than the paper's shows what it brings on the same data (in folders of its own; its folds may
+            be of places).
         on_progress: is told a sentence after each epoch.
 
     Raises:
@@ -73,11 +77,10 @@ def bench_paper(
     found = {}
     for each in chosen:
         dataset = _dataset(folder, each, samples or COUNTS[each], on_progress)
-        request = _request(each, dataset, resamplings, epochs, policy)
+        request = replace(_request(each, dataset, resamplings, epochs, policy), recipe=recipe)
         tell = _teller(each, on_progress)
-        found[each] = run_training(
-            request, folder / each, resume=resume or not _is_begun(folder / each), on_progress=tell
-        )
+        out = folder / (each if recipe == "paper" else f"{each}-{recipe}")
+        found[each] = run_training(request, out, resume=resume or not _is_begun(out), on_progress=tell)
     figures = [one for each, result in found.items() for one in _figures(each, result)]
     beside = [row for each, result in found.items() for row in rows_beside(each, result)]
     results = {each: {**result, "paper_matrix": PAPER_MATRICES[each]} for each, result in found.items()}

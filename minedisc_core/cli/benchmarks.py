@@ -15,9 +15,12 @@ from minedisc_core.cli.output import print_json, print_table, say
 from minedisc_core.errors import UsageError
 
 BenchWord = Literal["demo", "scan", "store", "export", "tailings", "review", "mosaic", "paper", "train", "loop"]
+_FOR_ALL = ("name", "size", "as_json")
+"""Options that every benchmark has."""
 
 
 def bench(
+    ctx: typer.Context,
     name: Annotated[
         BenchWord,
         typer.Argument(metavar="demo|scan|store|export|tailings|review|mosaic|paper|train|loop", show_default=False),
@@ -33,6 +36,7 @@ def bench(
     policy: Annotated[
         Literal["auto", "float32", "mixed_bfloat16"] | None, typer.Option(help="Precision (paper).")
     ] = None,
+    recipe: Annotated[Literal["paper", "default"] | None, typer.Option(help="Another recipe (paper).")] = None,
     work: Annotated[Path | None, typer.Option(help="Folder that keeps what is done (paper, train).")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with what the work folder holds (paper).")] = False,
     data: Annotated[Path | None, typer.Option(help="Folder with frames and masks (tailings).")] = None,
@@ -49,19 +53,7 @@ def bench(
     measure: Callable[..., dict[str, Any]] = getattr(
         importlib.import_module(f"minedisc_core.bench.{name}"), f"bench_{name}"
     )
-    others: dict[str, Any] = {
-        "presses": presses,
-        "net": net,
-        "resamplings": resamplings,
-        "epochs": epochs,
-        "policy": policy,
-        "work": work,
-        "resume": resume or None,
-        "data": data,
-        "test": test,
-        "mine_free": mine_free,
-        "sites": sites or None,
-    }
+    others = {option: ctx.params[option] or None for option in ctx.params if option not in _FOR_ALL}
     found = measure(**_size_argument(measure, size), **_arguments(measure, others), **_listener(measure))
     if as_json:
         print_json(found)
