@@ -22,6 +22,7 @@ from minedisc_core.learning.evaluation import classification_figures
 from minedisc_core.learning.features import MIDDLE, SYMMETRIES, window_features
 from minedisc_core.learning.fine_tuning import FineTuningOptions, HeadExamples, State, fine_tune
 from minedisc_core.learning.holding_out import HELD_OUT, TRAINING, VALIDATION
+from minedisc_core.learning.loop_dataset import QUEUE
 
 _REASONS = frozenset(map(str, Reason))
 _MINE, _REJECTED, _OTHER = 0, 1, 2
@@ -91,9 +92,9 @@ class Challenger:
             which: self._scores(features, weights)
             for which, weights in (("champion", self.tensors), ("challenger", tensors))
         }
-        stored = self.card.threshold
+        chosen = self._cut_off_samples(validation)
         threshold = choose_cut_off(
-            scores["challenger"][validation], scores["champion"][validation], self.labels[validation], stored
+            scores["challenger"][chosen], scores["champion"][chosen], self.labels[chosen], self.card.threshold
         )
         figures = {
             "fine_tuned": "head", "epochs": options.epochs, "best_epoch": epoch, "seed": options.seed,
@@ -104,6 +105,15 @@ class Challenger:
         ids = [entry.sample_id for entry in self.dataset.samples]
         told = {ids[n]: {which: float(values[n]) for which, values in scores.items()} for n in held.tolist()}
         return Learned(tensors, threshold, told, figures)
+
+    def _cut_off_samples(self, validation: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Validation samples that people decided on: they lie on a site's peak, which is what finds a mine in a scan.
+
+        Windows of a dataset lie anywhere on a mine; at its edge a cell may score low without the mine being lost.
+        """
+        judged = np.array([entry.facts.get("origin") == QUEUE for entry in self.dataset.samples], bool)
+        chosen: NDArray[np.intp] = validation[judged[validation]]
+        return chosen
 
     def _groups(self) -> NDArray[np.int32]:
         """Mines, candidates that people rejected, and all other background."""

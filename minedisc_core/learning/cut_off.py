@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 LOWEST = 0.30
+LEAST_MINES = 20
+"""With fewer validation mines the champion's cut-off stays: one odd mine would decide."""
 
 
 def choose_cut_off(
@@ -14,7 +16,7 @@ def choose_cut_off(
     """The highest cut-off, not above the champion's, at which the challenger finds as large a share of the mines.
 
     It is never below `LOWEST` (or the champion's, where that is lower still), and it is the champion's where there
-    is no mine to choose by: what a cut-off alone can gain is no reason to promote.
+    are fewer than `LEAST_MINES` to choose by.
 
     Args:
         challenger: its scores on validation samples, (n,).
@@ -23,7 +25,7 @@ def choose_cut_off(
         stored: the champion's cut-off.
     """
     mines = labels == 1
-    if not mines.any():
+    if int(mines.sum()) < LEAST_MINES:
         return stored
     wanted = int((champion[mines] > stored).sum())
     lowest = min(LOWEST, stored)

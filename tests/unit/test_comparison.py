@@ -94,11 +94,11 @@ def test_the_calibration_error_of_a_known_case() -> None:
 
 
 def test_the_cut_off_is_the_champions_lowered_until_no_mine_is_lost() -> None:
-    labels = np.array([1, 1, 1, 1, 0, 0, 0, 0])
-    champion = np.array([0.9, 0.9, 0.9, 0.2, 0.9, 0.9, 0.1, 0.1])
-    challenger = np.array([0.9, 0.85, 0.8, 0.35, 0.5, 0.2, 0.1, 0.1])
+    labels = np.tile([1, 1, 1, 1, 0, 0, 0, 0], 5)
+    champion = np.tile([0.9, 0.9, 0.9, 0.2, 0.9, 0.9, 0.1, 0.1], 5)
+    challenger = np.tile([0.9, 0.85, 0.8, 0.35, 0.5, 0.2, 0.1, 0.1], 5)
     assert choose_cut_off(challenger, champion, labels, 0.6) == 0.6
     assert choose_cut_off(challenger - 0.3, champion, labels, 0.6) == 0.49
-    assert choose_cut_off(challenger, champion, np.zeros(8, int), 0.6) == 0.6
-    assert choose_cut_off(np.full(8, 0.1), champion, labels, 0.6) == 0.3
-    assert choose_cut_off(np.full(8, 0.1), champion, labels, 0.2) == 0.2
+    assert choose_cut_off(challenger - 0.3, champion, np.where(np.arange(40) < 8, labels, 0), 0.6) == 0.6
+    assert choose_cut_off(np.full(40, 0.1), champion, labels, 0.6) == 0.3
+    assert choose_cut_off(np.full(40, 0.1), champion, labels, 0.2) == 0.2
