@@ -47,8 +47,8 @@ _FINAL_RATE = 0.05
 class SpreadOptions:
     """How to train; the defaults are what held on places that were not trained on (README, "Real imagery")."""
 
-    steps: int = 100
-    batch: int = 6
+    steps: int = 70
+    batch: int = 5
     """Tiles of masked scenes in a batch."""
     learning_rate: float = 6e-4
     """Adam's first rate; falls to a twentieth along a cosine."""
@@ -61,7 +61,7 @@ class SpreadOptions:
     weight_decay: float = 1e-4
     near_weight: float = 0.1
     """All nearly negative cells, beside 1 for a like number of negative ones."""
-    free_tiles: int = 3
+    free_tiles: int = 2
     """Tiles of scenes without a mine in a batch, besides the others."""
     free_weight: float = 1.0
     """All cells of scenes without a mine, beside 1 for all negative cells of the others, and 1 for all mines."""
@@ -69,7 +69,7 @@ class SpreadOptions:
     """Share of tiles from scenes with a negative cell: few have one."""
     averaging: float = 0.95
     """The weights kept are a running mean over the steps with this memory."""
-    warm_rounds: int = 3
+    warm_rounds: int = 2
     """Looks at every scene from which the head is fitted before the trunk begins to learn."""
     warm_penalty: float = 0.03
     jitter: Jitter = field(default_factory=Jitter)
