@@ -4,7 +4,8 @@ The trunk is the paper's (three convolutions, each with a pooling, `detection.ne
 convolution with 200,000 weights, which learns the few places it is shown by heart, the head takes the mean and
 the standard deviation of each of the 64 features over the window (7x7) and over its middle (3x3): 256 numbers
 and one weight for each. All are the same in the eight symmetries. The spread is what three bands say most
-about a mine: worked ground beside ground that is not.
+about a mine: worked ground beside ground that is not. A second head on the same numbers tells land with mines from
+scenes without any; the score is the product of both.
 
     net = train_spread(scenes, bands=("B2", "B3", "B4"))
     scores = net.scores(dn)
@@ -25,7 +26,6 @@ from minedisc_core.errors import UsageError
 from minedisc_core.grid import HEAD_FEATURES, STRIDE_PX
 from minedisc_core.learning.jitter import Jitter, cut_tile
 from minedisc_core.learning.mask_labels import (
-    MINE_FREE,
     NEARLY_NEGATIVE,
     NEGATIVE,
     POSITIVE,
@@ -38,6 +38,8 @@ POOLED = 4 * FEATURES
 MIDDLE_FEATURES = 3
 TILE_PX = 16 * STRIDE_PX
 _TINY = 1e-4
+_CERTAIN = 20.0
+"""Log odds of land with mines before the second head has learned anything."""
 _REMEMBERED = 0.9
 """Share of the running counts of positive and negative cells that a batch leaves as it was."""
 _FINAL_RATE = 0.05
@@ -47,10 +49,10 @@ _FINAL_RATE = 0.05
 class SpreadOptions:
     """How to train; the defaults are what held on places that were not trained on (README, "Real imagery")."""
 
-    steps: int = 70
-    batch: int = 5
-    """Tiles of masked scenes in a batch."""
-    learning_rate: float = 6e-4
+    steps: int = 90
+    batch: int = 6
+    """Tiles in a batch."""
+    learning_rate: float = 4e-4
     """Adam's first rate; falls to a twentieth along a cosine."""
     dropout: float = 0.3
     """Of the pooled features."""
@@ -61,10 +63,8 @@ class SpreadOptions:
     weight_decay: float = 1e-4
     near_weight: float = 0.1
     """All nearly negative cells, beside 1 for a like number of negative ones."""
-    free_tiles: int = 2
-    """Tiles of scenes without a mine in a batch, besides the others."""
-    free_weight: float = 1.0
-    """All cells of scenes without a mine, beside 1 for all negative cells of the others, and 1 for all mines."""
+    land_tiles: int = 40
+    """Tiles of scenes without a mine from which the second head learns what land without mines is like."""
     negative_share: float = 0.5
     """Share of tiles from scenes with a negative cell: few have one."""
     averaging: float = 0.95
@@ -72,6 +72,7 @@ class SpreadOptions:
     warm_rounds: int = 2
     """Looks at every scene from which the head is fitted before the trunk begins to learn."""
     warm_penalty: float = 0.03
+    """Of the squared weights of a head that is fitted on features that stand still."""
     jitter: Jitter = field(default_factory=Jitter)
     seed: int = 0
     policy: str = "mixed_bfloat16"
@@ -91,6 +92,8 @@ class SpreadNet:
         self.scale = keras().Variable(np.ones(POOLED, np.float32), trainable=False)
         self.weight = keras().Variable(np.zeros(POOLED, np.float32))
         self.bias = keras().Variable(np.zeros((), np.float32))
+        self.land_weight = keras().Variable(np.zeros(POOLED, np.float32), trainable=False)
+        self.land_bias = keras().Variable(np.float32(_CERTAIN), trainable=False)
         anything = [tf.TensorSpec((None, None, None, bands), tf.uint16)]
         self._pool = tf.function(self.pooled, input_signature=anything, autograph=False)
         self._score = tf.function(self._probability, input_signature=anything, autograph=False)
@@ -116,15 +119,21 @@ class SpreadNet:
         square = tf.nn.avg_pool2d(features * features, side, 1, "VALID")
         return mean, tf.sqrt(tf.maximum(square - mean * mean, 0.0) + _TINY)
 
+    def standard(self, pixels: Any) -> Any:
+        """In the graph: the head's numbers, each of about mean 0 and deviation 1."""
+        tensor = self._tf.convert_to_tensor
+        return (self.pooled(pixels) - tensor(self.centre)) / tensor(self.scale)
+
     def logits(self, pixels: Any, dropout: float = 0.0) -> Any:
-        """In the graph: log odds of a mine of each cell."""
+        """In the graph: log odds of a mine of each cell, on land with mines."""
         tf = self._tf
-        standard = (self.pooled(pixels) - tf.convert_to_tensor(self.centre)) / tf.convert_to_tensor(self.scale)
-        kept = tf.nn.dropout(standard, dropout) if dropout else standard
+        kept = tf.nn.dropout(self.standard(pixels), dropout) if dropout else self.standard(pixels)
         return tf.tensordot(kept, tf.convert_to_tensor(self.weight), 1) + tf.convert_to_tensor(self.bias)
 
     def _probability(self, pixels: Any) -> Any:
-        return self._tf.sigmoid(self.logits(pixels))
+        tf = self._tf
+        land = tf.tensordot(self.standard(pixels), tf.convert_to_tensor(self.land_weight), 1)
+        return tf.sigmoid(self.logits(pixels)) * tf.sigmoid(land + tf.convert_to_tensor(self.land_bias))
 
     def pooled_of(self, dn: NDArray[np.uint16]) -> NDArray[np.float32]:
         """The head's numbers (n, rows, columns, 256) of DN (n, h, w, band)."""
@@ -138,7 +147,7 @@ class SpreadNet:
 def train_spread(
     scenes: Sequence[MaskedScene], *, bands: Sequence[str], options: SpreadOptions | None = None
 ) -> SpreadNet:
-    """Train on all scenes; those without a mask have no mine and give negatives only.
+    """Train on all scenes; from those without a mask the net learns what land without mines is like.
 
     Raises:
         UsageError: no cell is positive, or none negative.
@@ -148,6 +157,7 @@ def train_spread(
     fit = _SpreadFit(scenes, len(bands), chosen)
     fit.warm()
     fit.run()
+    fit.learn_land()
     return fit.net
 
 
@@ -187,28 +197,26 @@ class _SpreadFit:
                 counted = (label == POSITIVE) | (label == NEGATIVE)
                 values.append(self.net.pooled_of(tile[None])[0][counted])
                 labels.append(label[counted] == POSITIVE)
-        self._fit_head(np.concatenate(values).astype(np.float64), np.concatenate(labels))
+        found = np.concatenate(values).astype(np.float64)
+        centre, scale = found.mean(axis=0), found.std(axis=0) + 1e-3
+        self.net.centre.assign(centre.astype(np.float32))
+        self.net.scale.assign(scale.astype(np.float32))
+        weight, bias = _fitted((found - centre) / scale, np.concatenate(labels), self.options.warm_penalty)
+        self.net.weight.assign(weight)
+        self.net.bias.assign(bias)
 
-    def _fit_head(self, values: NDArray[np.float64], is_mine: NDArray[np.bool_]) -> None:
-        from scipy.optimize import minimize
-
-        centre, scale = values.mean(axis=0), values.std(axis=0) + 1e-3
-        inputs = np.column_stack([(values - centre) / scale, np.ones(len(values))])
-        sign = np.where(is_mine, 1.0, -1.0)
-        share = np.where(is_mine, 0.5 / max(1, is_mine.sum()), 0.5 / max(1, (~is_mine).sum()))
-
-        def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-            margin = sign * (inputs @ weights)
-            slope = -sign * share / (1 + np.exp(np.clip(margin, -60, 60)))
-            pull = np.append(weights[:-1], 0) * self.options.warm_penalty
-            return float((share * np.logaddexp(0, -margin)).sum() + pull @ weights), inputs.T @ slope + 2 * pull
-
-        found = minimize(loss, np.zeros(inputs.shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": 200}).x
-        for variable, content in zip(
-            (self.net.centre, self.net.scale, self.net.weight, self.net.bias),
-            (centre, scale, found[:-1], found[-1]), strict=True,
-        ):  # fmt: skip
-            variable.assign(np.asarray(content, np.float32))
+    def learn_land(self) -> None:
+        """Fit the second head on the trained trunk: land with mines against scenes without one."""
+        if not self.free:
+            return
+        drawn = [*self.masked, *(self._draw_free() for _ in range(self.options.land_tiles))]
+        tiles = [cut_tile(scene, TILE_PX, self.random, self.options.jitter)[0] for scene in drawn]
+        pooled = [self.net.pooled_of(tile[None]).reshape(-1, POOLED).astype(np.float64) for tile in tiles]
+        has_mines = np.repeat([scene.mask is not None for scene in drawn], [len(values) for values in pooled])
+        standard = (np.concatenate(pooled) - self.net.centre.numpy()) / self.net.scale.numpy()
+        weight, bias = _fitted(standard, has_mines, self.options.warm_penalty)
+        self.net.land_weight.assign(weight)
+        self.net.land_bias.assign(bias)
 
     def run(self) -> None:
         """All steps; the running mean of the weights stays in the net."""
@@ -240,7 +248,6 @@ class _SpreadFit:
 
     def _batch(self) -> tuple[NDArray[np.uint16], NDArray[np.int8]]:
         drawn = [self._draw() for _ in range(self.options.batch)]
-        drawn += [self._draw_free() for _ in range(self.options.free_tiles if self.free else 0)]
         tiles, labels = zip(*(cut_tile(s, TILE_PX, self.random, self.options.jitter) for s in drawn), strict=True)
         return np.stack(tiles), np.stack(labels)
 
@@ -262,10 +269,9 @@ class _SpreadFit:
         now = np.array([(labels == POSITIVE).sum(), (labels == NEGATIVE).sum()], float)
         self.counts = now if not self.counts.any() else _REMEMBERED * self.counts + (1 - _REMEMBERED) * now
         mine, background = 1 / np.maximum(self.counts, 1)
-        free = self.options.free_weight / max(1, (labels == MINE_FREE).sum())
         near = self.options.near_weight * background
-        kinds = [labels == kind for kind in (POSITIVE, NEGATIVE, NEARLY_NEGATIVE, MINE_FREE)]
-        weights: NDArray[np.float32] = np.select(kinds, [mine, background, near, free], 0.0).astype(np.float32)
+        kinds = [labels == kind for kind in (POSITIVE, NEGATIVE, NEARLY_NEGATIVE)]
+        weights: NDArray[np.float32] = np.select(kinds, [mine, background, near], 0.0).astype(np.float32)
         return weights
 
     def _step_eager(self, pixels: Any, targets: Any, weights: Any) -> Any:
@@ -279,6 +285,32 @@ class _SpreadFit:
         gradients, is_sound = only_finite(loss, tape.gradient(loss, self.net.variables))
         self.optimizer.apply(gradients, self.net.variables)
         return loss, is_sound
+
+
+def _fitted(
+    values: NDArray[np.float64], is_true: NDArray[np.bool_], penalty: float
+) -> tuple[NDArray[np.float32], np.float32]:
+    """Weights and bias of a logistic regression, both classes counting the same.
+
+    Args:
+        values: (n, k), each column of about mean 0 and deviation 1.
+        is_true: class of each row.
+        penalty: of the squared weights, beside a mean loss.
+    """
+    from scipy.optimize import minimize
+
+    inputs = np.column_stack([values, np.ones(len(values))])
+    sign = np.where(is_true, 1.0, -1.0)
+    share = np.where(is_true, 0.5 / max(1, is_true.sum()), 0.5 / max(1, (~is_true).sum()))
+
+    def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        margin = sign * (inputs @ weights)
+        slope = -sign * share / (1 + np.exp(np.clip(margin, -60, 60)))
+        pull = np.append(weights[:-1], 0) * penalty
+        return float((share * np.logaddexp(0, -margin)).sum() + pull @ weights), inputs.T @ slope + 2 * pull
+
+    found = minimize(loss, np.zeros(inputs.shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": 200}).x
+    return found[:-1].astype(np.float32), np.float32(found[-1])
 
 
 def _thumbnail(dn: NDArray[np.uint16]) -> NDArray[np.uint16]:
