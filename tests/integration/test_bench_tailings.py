@@ -74,6 +74,19 @@ def test_every_figure_of_folds_is_measured(data, monkeypatch):
     assert sum(place["scenes"] for place in report["places"]) == 6
 
 
+def test_a_second_folder_is_judged_by_a_net_that_learned_from_all_of_the_first(data, tmp_path):
+    dn, mask = scene(np.random.default_rng(5), at=(40, 80))
+    write(tmp_path / "test" / "new.tif", np.moveaxis(dn, -1, 0), 7)
+    write(tmp_path / "test" / "new_mask.tif", mask[None].astype(np.uint8), 7)
+    report = tailings.bench_tailings(steps=1, data=data, test=tmp_path / "test")
+    json.dumps(report, allow_nan=False)
+    found = figures_of(report)
+    assert (found["judged scenes"]["value"], report["frames"]) == (1, 7)
+    assert found["window AUC, all cells of the judged scenes"]["holds"] in (True, False)
+    assert [(fold["scenes"], fold["training_frames"]) for fold in report["folds"]] == [(1, 6)]
+    assert {"false hits on free0", "false hits on free1"} <= set(found)
+
+
 def test_a_net_that_was_trained_tells_bright_structures_from_ground():
     random = np.random.default_rng(2)
     scenes = [MaskedScene(str(k), str(k), *scene(random, at=(30 + 20 * k, 40))) for k in range(3)]
