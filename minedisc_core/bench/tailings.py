@@ -205,7 +205,7 @@ def _with_rivals(judged: list[ScoredScene], unit: Unit, statistics: dict[int, An
 
 def _figures(judged: Judgement) -> list[Figure]:
     frames, free = judged.frames, judged.free
-    auc, rival = figures.window_auc(frames), figures.window_auc(frames, of_rival=True)
+    auc, rival = figures.window_auc(frames), figures.window_auc(frames, "rival")
     hit, with_mine = figures.scenes_hit(frames)
     positive, negative = figures.hit_share(frames, POSITIVE), figures.hit_share(frames, NEGATIVE)
     kinds = [int(sum((scene.labels == kind).sum() for scene in frames)) for kind in (POSITIVE, NEGATIVE)]
@@ -213,6 +213,7 @@ def _figures(judged: Judgement) -> list[Figure]:
     return [
         _measured("window AUC, all cells of the judged scenes", auc, "AUC", f">= {figures.GOAL_AUC}"),
         _measured("window AUC above the regression", auc - rival, "AUC", "> 0", f"regression {_rounded(rival)}"),
+        _measured("window AUC of net and regression together", figures.window_auc(frames, "both"), "AUC"),
         _measured("balanced accuracy", (positive + 1 - negative) / 2, "fraction"),
         _measured("scenes hit by a positive cell", hit_of, "fraction", f">= {figures.GOAL_SCENES}",
                   f"{hit} of {with_mine}"),
@@ -254,7 +255,7 @@ def _facts(judged: Judgement, frames: int) -> dict[str, Any]:
             {
                 **_row(part),
                 "threshold": _rounded(part[0].threshold),
-                "regression_auc": _rounded(figures.window_auc(part, of_rival=True)),
+                "regression_auc": _rounded(figures.window_auc(part, "rival")),
                 "training_frames": judged.training_frames[fold],
             }
             for fold, part in zip(folds, parts, strict=True)

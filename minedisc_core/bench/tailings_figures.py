@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,8 @@ from minedisc_core.learning.mask_labels import MINE_FREE, NEGATIVE, POSITIVE
 CELL_KM2 = 0.0729
 """Ground of its own that a cell stands for: 270 m x 270 m."""
 GOAL_AUC, GOAL_SCENES, GOAL_NEGATIVES, GOAL_PER_100_KM2 = 0.88, 0.90, 0.10, 5.0
-_STEPS = 2000
+SUREST = 6.0
+"""Log odds beyond which neither voice counts for more when both are heard."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class ScoredScene:
     fold: int
     labels: NDArray[np.int8]
     scores: NDArray[np.float64]
-    """Net, any monotonous scale, the same in a fold."""
+    """Net, 0..1."""
     threshold: float
     """A cell above it is a hit; chosen on the training places of the fold."""
     rival: NDArray[np.float64] | None = None
@@ -48,13 +50,20 @@ class ScoredScene:
         return self.labels.size * CELL_KM2
 
 
-def window_auc(scenes: Sequence[ScoredScene], *, of_rival: bool = False) -> float:
+def window_auc(scenes: Sequence[ScoredScene], of: Literal["net", "rival", "both"] = "net") -> float:
     """Area under the curve over all positive and negative cells of the scenes together."""
-    chosen = [(scene.labels, scene.rival if of_rival else scene.scores) for scene in scenes]
-    labels = np.concatenate([label.ravel() for label, _ in chosen])
-    values = np.concatenate([value.ravel() for _, value in chosen if value is not None])
+    labels = np.concatenate([scene.labels.ravel() for scene in scenes])
+    values = np.concatenate([_ranked_by(scene, of).ravel() for scene in scenes])
     counted = (labels == POSITIVE) | (labels == NEGATIVE)
     return area_under_curve(labels[counted] == POSITIVE, values[counted])
+
+
+def _ranked_by(scene: ScoredScene, of: str) -> NDArray[np.float64]:
+    """Scores of the net, log odds of the regression, or the mean of both log odds, neither beyond SUREST."""
+    if of == "net" or scene.rival is None:
+        return scene.scores
+    net = np.log(np.clip(scene.scores, 1e-9, 1 - 1e-9)) - np.log(np.clip(1 - scene.scores, 1e-9, 1))
+    return scene.rival if of == "rival" else np.clip(net, -SUREST, SUREST) + np.clip(scene.rival, -SUREST, SUREST)
 
 
 def hit_share(scenes: Sequence[ScoredScene], kind: int) -> float:

@@ -47,7 +47,7 @@ _FINAL_RATE = 0.05
 
 @dataclass(frozen=True)
 class SpreadOptions:
-    """How to train; the defaults are what held on places that were not trained on (README, "Real imagery")."""
+    """How to train; the defaults are the last of the recipes tried on real places (README, "Real imagery")."""
 
     steps: int = 90
     batch: int = 6

@@ -25,6 +25,13 @@ def test_ignored_cells_count_for_nothing():
     assert (hit_share(scenes, POSITIVE), hit_share(scenes, NEGATIVE)) == (1, 0)
 
 
+def test_two_voices_together_can_be_right_where_each_alone_is_not():
+    rival = np.array([[3.0, 0.0, 1.0, -2.0]])
+    scenes = [scored([POSITIVE, POSITIVE, NEGATIVE, NEGATIVE], [0.4, 0.9, 0.2, 0.6], rival=rival)]
+    assert (window_auc(scenes), window_auc(scenes, "rival")) == (0.75, 0.75)
+    assert window_auc(scenes, "both") == 1
+
+
 def test_a_scene_is_hit_by_a_positive_cell_only():
     by_rim = scored([POSITIVE, IGNORED], [0.4, 0.9])
     by_background = scored([POSITIVE, NEGATIVE], [0.4, 0.9])
