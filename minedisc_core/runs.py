@@ -28,7 +28,6 @@ import geopandas as gpd
 
 from minedisc_core.domain import (
     Coverage,
-    EngineRecord,
     Impact,
     ImpactProbabilities,
     ProductLevel,
@@ -36,6 +35,7 @@ from minedisc_core.domain import (
     RunSummary,
     Site,
 )
+from minedisc_core.engine_record import EngineRecord
 from minedisc_core.errors import RunError
 
 REQUEST = "request.json"

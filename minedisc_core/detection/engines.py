@@ -44,7 +44,7 @@ from minedisc_core.detection.probe import (
 from minedisc_core.detection.refine import Doubt
 from minedisc_core.detection.scan import Net
 from minedisc_core.detection.scorer import DiscoveryNet, ImpactNet
-from minedisc_core.domain import EngineRecord
+from minedisc_core.engine_record import EngineRecord
 from minedisc_core.errors import ModelError
 
 TENSORFLOW = "tensorflow"

@@ -18,7 +18,8 @@ from minedisc_core.detection.models import Model
 from minedisc_core.detection.openvino_nets import Threads
 from minedisc_core.detection.scan import FEATURES_PER_SIDE, FLAGGED_FILL, Hooks, ScanResult, SecondLook, scan
 from minedisc_core.detection.sites import SiteGroups, SiteRules, group_sites
-from minedisc_core.domain import EngineRecord, ProductLevel, RunState, RunSummary
+from minedisc_core.domain import ProductLevel, RunState, RunSummary
+from minedisc_core.engine_record import EngineRecord
 from minedisc_core.errors import Cancelled
 from minedisc_core.grid import DISCOVERY_CELLS, Tile, tiles
 from minedisc_core.jobs.hits import HitCollector

@@ -9,7 +9,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from minedisc_core.detection.scan import TileResult
-from minedisc_core.domain import EngineRecord
+from minedisc_core.engine_record import EngineRecord
 from minedisc_core.errors import RunError
 from minedisc_core.grid import DISCOVERY_CELLS, CellGeometry, Tile
 from minedisc_core.runs import ENGINE, TILES, engine_record, read_json, write_atomically

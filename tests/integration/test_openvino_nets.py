@@ -20,7 +20,8 @@ from minedisc_core.detection.models import load_model, save_model
 from minedisc_core.detection.networks import tensor_shapes
 from minedisc_core.detection.openvino_nets import OpenVinoDiscovery, OpenVinoImpact, Threads
 from minedisc_core.detection.scan import SecondLook, scan
-from minedisc_core.domain import EngineRecord, ProductLevel
+from minedisc_core.domain import ProductLevel
+from minedisc_core.engine_record import EngineRecord
 from minedisc_core.errors import ModelError
 from minedisc_core.grid import RasterGrid
 from minedisc_core.runs import TILES

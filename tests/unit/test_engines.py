@@ -20,7 +20,8 @@ from minedisc_core.detection.networks import tensor_shapes
 from minedisc_core.detection.openvino_nets import Threads
 from minedisc_core.detection.probe import Answers, compared, probe_pixels
 from minedisc_core.detection.refine import Doubt
-from minedisc_core.domain import EngineRecord, ProductLevel
+from minedisc_core.domain import ProductLevel
+from minedisc_core.engine_record import EngineRecord
 from minedisc_core.errors import ModelError, RunError, UsageError
 from minedisc_core.settings import load_settings
 
