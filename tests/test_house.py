@@ -21,7 +21,7 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 ROOMS = {
     "bench", "cli", "detection", "exports", "imagery", "jobs", "learning", "registers", "review", "service", "setup",
-    "store", "domain", "errors", "grid", "log", "owner", "runs", "settings", "uploads",
+    "store", "domain", "engine_record", "errors", "grid", "log", "owner", "runs", "settings", "uploads",
 }  # fmt: skip
 TOP_LEVEL = {
     "app.py", "pages", "minedisc_core", "models", "data", "tests", "requirements.txt", "requirements-dev.txt",
