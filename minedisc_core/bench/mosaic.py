@@ -68,7 +68,7 @@ def bench_mosaic(
     scenes: int = 6,
     *,
     tile_px: int = 1_024,
-    proof_looks: int = 57,
+    proof_looks: int = 42,
     proof_blocks: Sequence[int] = (1, 3, 9),
 ) -> dict[str, Any]:
     """Measure the composite of a generated area of `size_px` a side, all twelve bands.
@@ -78,7 +78,7 @@ def bench_mosaic(
         repeats: interleaved repeats; medians count.
         scenes: acquisitions, half of them with the offset of newer baselines.
         tile_px: side of the files' tiles; Earth Search's have 1,024.
-        proof_looks: scenes per block in the proof of memory: 57 are the most that are read in blocks of 2,048 px, which
+        proof_looks: scenes per block in the proof of memory: 42 are the most that are read in blocks of 2,048 px, which
             take the most memory; two years of a tile with two in three cloudy are 50.
         proof_blocks: how many blocks one process makes in the proof of memory.
     """

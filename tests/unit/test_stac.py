@@ -90,8 +90,8 @@ def test_files_of_another_zone_do_not_tell_the_lines(grid: RasterGrid) -> None:
 
 def test_very_many_looks_are_read_in_smaller_blocks_so_that_memory_stays_bounded(grid: RasterGrid) -> None:
     corner = grid.transform @ (-100, -200)
-    assert layout_of(scenes_at(grid, corner, 57), grid).side_px == WIDE_PX
-    layout = layout_of(scenes_at(grid, corner, 58), grid)
+    assert layout_of(scenes_at(grid, corner, 42), grid).side_px == WIDE_PX
+    layout = layout_of(scenes_at(grid, corner, 43), grid)
     assert (layout.side_px, layout.row_px, layout.col_px) == (1_024, 824, 924)
 
 

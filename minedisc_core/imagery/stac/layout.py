@@ -20,8 +20,8 @@ from minedisc_core.imagery.composites.target import PIXEL_M, all_blocks
 from minedisc_core.imagery.stac.scenes import Scene
 
 WIDE_PX = 2_048
-_MOST_BYTES = 1.2e9
-"""What the looks of one block may take in memory, so that a job stays under 2 GB."""
+_MOST_BYTES = 0.9e9
+"""What the looks of one block may take in memory, so that a job stays under 2 GB (measured: 0.95 GB beside them)."""
 _BYTES_PER_LOOK = 2 * 2 + 1
 """Of a pixel: DN of the band that is read and of the one whose median is computed, and a mask."""
 
