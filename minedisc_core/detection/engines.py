@@ -1,6 +1,6 @@
 """Which library scores: TensorFlow, the reference that is always there, or OpenVINO where it has proved itself.
 
-    auto            OpenVINO in bfloat16 where the processor has it, else in float32; the first that agrees
+    auto            OpenVINO in float32 where it is installed and agrees
     openvino-bf16   the one named, if it can be used and agrees; else TensorFlow, with the reason
     openvino
     tensorflow
@@ -189,7 +189,7 @@ def engines_for(asked: str, threads: Threads) -> tuple[list[Engine], tuple[str, 
         return [], ()
     if not openvino_nets.is_installed():
         return [], (NOT_INSTALLED,)
-    wanted: list[Precision] = ["bf16", "f32"] if asked == "auto" else ["f32" if asked == NAMES["f32"] else "bf16"]
+    wanted: list[Precision] = ["bf16" if asked == NAMES["bf16"] else "f32"]
     try:
         has_bf16 = openvino_nets.has_bf16()
     except (ImportError, RuntimeError, OSError) as error:
