@@ -16,8 +16,8 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 ENGINES = ("auto", "tensorflow", "openvino", "openvino-bf16")
 """What MINEDISC_ENGINE may be (`detection.engines`)."""
 _KEPT = frozenset(
-    ("runs", "retrainings", "mosaics", "registers", "samples", "datasets", "models", "demo", "areas", "points", "previews",
-     "demo.json", "server.json", "minedisc.log")
+    ("runs", "retrainings", "mosaics", "registers", "samples", "datasets", "models", "demo", "areas", "points",
+     "previews", "demo.json", "server.json", "minedisc.log")
 )  # fmt: skip
 """What lies in a home beside the database."""
 
