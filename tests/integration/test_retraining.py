@@ -46,7 +46,9 @@ def wait_for(settings: Settings, folder: Path, name: str) -> None:
         time.sleep(0.05)
 
 
-def test_a_retraining_that_is_killed_and_cancelled_goes_on_to_a_whole_result(home: Settings) -> None:
+@pytest.fixture(scope="module")
+def finished(home: Settings) -> Path:
+    """A retraining that was killed, resumed, cancelled, and went on to its end; its folder."""
     folder = begin(home, epochs=400)
     process = start_retraining(folder, home)
     with pytest.raises(RunError, match=r"retraining .* is running.*one retraining at a time"):
@@ -73,16 +75,22 @@ def test_a_retraining_that_is_killed_and_cancelled_goes_on_to_a_whole_result(hom
     assert not (home.models / "bright-r1").exists()
 
     (folder / "cancel").unlink()
-    result = work_on_retraining(folder, home)
+    work_on_retraining(folder, home)
+    return folder
+
+
+def test_a_retraining_that_is_killed_and_cancelled_goes_on_to_a_whole_result(home: Settings, finished: Path) -> None:
+    result = json.loads((finished / RESULT).read_text())
     assert result["challenger"] == "bright-r1"
     model = load_model("bright-r1", home)
     assert model.discovery.training["dataset"]["hash"] == result["dataset"]["hash"]
     before = load_tensors(load_model("bright", home), "discovery")
     after = load_tensors(model, "discovery")
     assert all((before[name] == after[name]).all() for name in before if name.startswith("conv"))
-    assert work_on_retraining(folder, home) == json.loads((folder / RESULT).read_text())
+    assert work_on_retraining(finished, home) == result
 
 
+@pytest.mark.usefixtures("finished")
 def test_the_dataset_of_the_retraining_keeps_its_sides_and_places(home: Settings) -> None:
     (done,) = list_retrainings(home)
     shown = run_verb(home, "retrain_show", {"retraining_id": done.retraining_id})
@@ -99,6 +107,7 @@ def test_the_dataset_of_the_retraining_keeps_its_sides_and_places(home: Settings
         assert [row.version for row in store.datasets()] == [dataset.version]
 
 
+@pytest.mark.usefixtures("finished")
 def test_scores_on_samples_are_those_of_the_scan_at_the_same_cell(home: Settings) -> None:
     """The sample is centred on the peak's cell, and its 255 px score as the whole scene does."""
     (done,) = list_retrainings(home)
@@ -125,6 +134,7 @@ def test_scores_on_samples_are_those_of_the_scan_at_the_same_cell(home: Settings
     assert compared
 
 
+@pytest.mark.usefixtures("finished")
 def test_the_next_retraining_learns_the_challengers_dataset_again(home: Settings) -> None:
     run_verb(home, "models_promote", {"name": "bright-r1", "override": "for this test alone", "analyst": "Ana"})
     folder = begin(home, champion=None, without_own_dataset=False, epochs=1)

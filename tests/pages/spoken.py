@@ -13,7 +13,9 @@ from minedisc_core.settings import PROJECT_ROOT
 
 PAGES = sorted((PROJECT_ROOT / "pages").glob("*.py"))
 SILENT = re.compile(
-    r"(bench|cli|setup|imagery/demo)/.*|(imagery/(files|scenes|writing)|learning/(splits|training)|owner|setup)\.py"
+    r"(bench|cli|setup|imagery/demo)/.*|(imagery/(files|scenes|writing)"
+    r"|learning/(splits|training|folds|study|fitting|spread|precision|recipes)"
+    r"|jobs/(training|train_request|train_progress|train_report)|owner|setup)\.py"
     r"|service/(door|records)\.py"
 )
 """They talk to a terminal or to the command line's door only."""

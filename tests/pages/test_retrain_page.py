@@ -101,7 +101,7 @@ def test_the_comparison_stands_side_by_side_with_what_changed_and_the_refusal_wi
         "Figure": "False alarms: Irrigation dam", "Champion": "8 of 8", "Challenger": "0 of 8"
     }  # fmt: skip
     told = texts(app)
-    assert "8 held-out confirmed mines on whole scenes, 30 are needed: 22 more" in told.replace("\\", "")
+    assert "8 held-out confirmed mines on the whole scenes, 30 are needed: 22 more" in told.replace("\\", "")
     assert "**What changed** · 8 candidates" in told
     assert app.button(key="retrain_promote").disabled
 

@@ -313,11 +313,12 @@ def test_only_the_surroundings_of_doubtful_cells_are_read_again():
         read.append(window)
         return reader(dn)(window)
 
-    quick = whole(RoughNet(exact), dn)
-    corner = quick[0, 0]
-    look = look_twice(exact, dn, lambda scores: scores == corner, read=again)
+    def only_the_corner(scores):
+        return np.arange(scores.size).reshape(scores.shape) == 0
+
+    look = look_twice(exact, dn, only_the_corner, read=again)
     run(grid, dn, RoughNet(exact), second_look=look, features_per_side=48)
-    assert len(read) == (quick == corner).sum() == 1
+    assert len(read) == 1
     assert (read[0].row, read[0].col, read[0].height, read[0].width) == (0, 0, 7 * 27 + 13, 7 * 27 + 13)
 
 
