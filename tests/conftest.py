@@ -34,6 +34,7 @@ hypothesis_settings.register_profile("explore", max_examples=1000, deadline=None
 hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook: a later marker is not seen
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests of one file (all browser tests: one server) in one worker; slowest folders first."""
     for item in items:
