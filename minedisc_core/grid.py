@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import product
 from math import gcd
 
@@ -162,6 +162,8 @@ class RasterGrid:
     """Anything pyproj takes: `EPSG:32723` or WKT."""
     geometry: CellGeometry = DISCOVERY_CELLS
     """How the cells of the model that scans lie over the pixels."""
+    covered: BaseGeometry | None = None
+    """Where there are files at all, in pixels (x = column, y = row); None: everywhere."""
 
     @property
     def features(self) -> tuple[int, int]:
@@ -184,7 +186,7 @@ class RasterGrid:
 
     @cached_property
     def _to_lonlat(self) -> Transformer:
-        return Transformer.from_crs(CRS.from_user_input(self.crs), "EPSG:4326", always_xy=True)
+        return _lonlat_of(self.crs)
 
     @property
     def cell_transform(self) -> Affine:
@@ -239,8 +241,9 @@ class RasterGrid:
 
     @cached_property
     def footprint(self) -> BaseGeometry:
-        """The raster's outline in EPSG:4326, edges densified so that curved meridians are followed."""
-        outline = shapely.segmentize(shapely.box(0, 0, self.width_px, self.height_px), max(self.width_px, 64) / 16)
+        """The outline of what the files cover in EPSG:4326, edges densified so that curved meridians are followed."""
+        whole = self.covered or shapely.box(0, 0, self.width_px, self.height_px)
+        outline = shapely.segmentize(whole, max(self.width_px, 64) / 16)
         return shapely.transform(outline, lambda xy: self.lonlat(xy[:, 1], xy[:, 0]))
 
     @cached_property
@@ -253,17 +256,36 @@ class RasterGrid:
         return shapely.transform(outline, lambda xy: self.lonlat(xy[:, 1], xy[:, 0]))
 
     def asked_cells(self, aoi: BaseGeometry | None) -> NDArray[np.bool_]:
-        """Mask over the cells, True where the cell's centre lies in `aoi` (EPSG:4326; None = everywhere).
+        """Mask over the cells, True where the cell's centre lies in `aoi` (EPSG:4326; None = everywhere) and in a file.
 
         The grid starts at the raster's first pixel whatever the AOI.
         """
         rows, cols = self.cells
-        if aoi is None or not rows or not cols:
-            return np.ones((rows, cols), bool)
-        lonlat = self.cell_centres(np.argwhere(np.ones((rows, cols), bool)))
+        asked = np.ones((rows, cols), bool)
+        if not asked.size:
+            return asked
+        if self.covered is not None:
+            asked = self._is_covered()
+        if aoi is None:
+            return asked
+        cells = np.argwhere(asked)
+        lonlat = self.cell_centres(cells)
         shapely.prepare(aoi)
-        inside: NDArray[np.bool_] = shapely.contains_xy(aoi, lonlat[:, 0], lonlat[:, 1])
-        return inside.reshape(rows, cols)
+        asked[asked] = shapely.contains_xy(aoi, lonlat[:, 0], lonlat[:, 1])
+        return asked
+
+    def _is_covered(self) -> NDArray[np.bool_]:
+        """Mask over the cells whose centre lies where there are files."""
+        down, across = (np.arange(n) * self.geometry.stride_px + self.geometry.offset_px for n in self.cells)
+        x, y = np.meshgrid(across, down)
+        shapely.prepare(self.covered)
+        found: NDArray[np.bool_] = shapely.intersects_xy(self.covered, x, y)
+        return found
+
+
+@lru_cache(maxsize=16)
+def _lonlat_of(crs: str) -> Transformer:
+    return Transformer.from_crs(CRS.from_user_input(crs), "EPSG:4326", always_xy=True)
 
 
 def tiles(asked: NDArray[np.bool_], features_per_side: int, geometry: CellGeometry = DISCOVERY_CELLS) -> list[Tile]:

@@ -23,8 +23,9 @@ from minedisc_core.errors import ImageryError
 from minedisc_core.grid import CONTEXT_PX, PixelWindow, RasterGrid, union_bounds
 from minedisc_core.imagery.beside import write_files_story
 from minedisc_core.imagery.geotiff import pixel_size_m
-from minedisc_core.imagery.raster_file import RasterFile, open_raster
-from minedisc_core.imagery.scenes import BandSource, Scene, common_level, find_scenes, wanted_bands
+from minedisc_core.imagery.mosaic import lay_under
+from minedisc_core.imagery.raster_file import BandSource, RasterFile, open_raster
+from minedisc_core.imagery.scenes import Scene, common_level, find_scenes, wanted_bands
 from minedisc_core.imagery.writing import BLOCK_PX, write_mosaic
 
 TARGET_PIXEL_M = 10.0
@@ -120,12 +121,7 @@ def _composite(readers: Sequence[_SceneReader], window: PixelWindow, bands: int)
     for reader in readers:
         if not reader.meets(window):
             continue
-        pixels = reader.read(window)
-        if not out.any():
-            out = pixels
-        else:
-            take = ~out.all(axis=0) & (pixels.all(axis=0) | ~out.any(axis=0))
-            out[:, take] = pixels[:, take]
+        lay_under(out, reader.read(window))
         if out.all():
             break
     return out

@@ -19,6 +19,8 @@ from rasterio.errors import RasterioError
 
 from minedisc_core.errors import ImageryError
 from minedisc_core.imagery.bands import canonical_band
+from minedisc_core.imagery.network import asking, full_address, gdal_path, is_remote, shown, timeout_s
+from minedisc_core.imagery.network_faults import in_words
 
 TAG_LEVEL = "MINEDISC_LEVEL"
 TAG_DN_OFFSET = "MINEDISC_DN_OFFSET"
@@ -31,6 +33,10 @@ LOWEST_DN = -1_000
 """Nothing real lies under it: the offset of baseline 04.00 keeps reflectances down to -0.1."""
 _FLOAT_LIMIT = 20.0
 """A median over 20 (2,000 % reflectance) in a float file: its numbers are not reflectance."""
+
+
+class Unreadable(ImageryError):
+    """A file that is there, or should be, and cannot be read: of many, the others can be used without it."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +102,25 @@ class RasterFile:
         return valid if zero_is_dark else valid & (values != 0)
 
 
+@dataclass(frozen=True)
+class BandSource:
+    """One band of a scene: a band of a file."""
+
+    file: RasterFile
+    index: int
+    """Of the band in the file, from 1."""
+
+    @property
+    def pixel_m(self) -> float:
+        """Size of a pixel in the file's own units."""
+        return float(abs(self.file.transform.a))
+
+
+def bands_of(file: RasterFile) -> dict[str, BandSource]:
+    """The bands that a file names, in its order."""
+    return {name: BandSource(file, index) for index, name in enumerate(file.bands, 1) if name}
+
+
 def describe_file(path: str | Path, bands: Sequence[str] | None = None, dn_offset: int | None = None) -> RasterFile:
     """Open a file, check what can be checked without its pixels, and give its facts.
 
@@ -107,14 +132,14 @@ def describe_file(path: str | Path, bands: Sequence[str] | None = None, dn_offse
     Raises:
         ImageryError: not a raster, no pixels, no CRS, unusable numbers, unnamed bands, contradicting offset.
     """
-    with open_raster(path) as dataset:
+    with asking(gdal_path(str(path))), open_raster(path) as dataset:
         _check_layout(dataset)
         names = _band_names(dataset, bands)
         _check_numbers(dataset, names)
         gain, offset = _scaling(dataset, names, dn_offset)
         crs = dataset.crs
         return RasterFile(
-            path=dataset.name,
+            path=shown(dataset.name),
             height_px=dataset.height,
             width_px=dataset.width,
             transform=dataset.transform,
@@ -137,17 +162,30 @@ def open_raster(path: str | Path, **options: object) -> rasterio.DatasetReader:
     Raises:
         ImageryError: the path is a folder, is missing or empty, or is not a raster.
     """
-    text = str(path)
+    text = gdal_path(str(path))
     is_local = not text.startswith("/vsi") and "://" not in text
     missing = _check_local(text) if is_local else False
     try:
-        return rasterio.open(text, **options)
+        with asking(text):
+            return rasterio.open(full_address(text), **options)
     except (RasterioError, OSError, ValueError) as error:
-        raise ImageryError(
-            f"{text} does not exist" if missing else f"{text} cannot be opened as a raster ({error})",
+        if is_remote(text):
+            raise unread(text, error) from None  # the cause may name the full address
+        kind = ImageryError if missing else Unreadable
+        raise kind(
+            f"{text} does not exist" if missing else f"{text} cannot be opened as a raster ({shown(str(error))})",
             "a GeoTIFF, VRT or another raster that GDAL reads",
             "check the path" if missing else "check that the file is complete",
         ) from error
+
+
+def unread(path: str, error: BaseException) -> Unreadable:
+    """What to say of a file on a network that cannot be read."""
+    return Unreadable(
+        f"{path} cannot be read: {in_words(error, timeout_s())}",
+        "a file that the network gives whole",
+        "check the address, the right to read it (a signed address ends after a while), and the server; then resume",
+    )
 
 
 def _check_local(text: str) -> bool:
@@ -161,14 +199,14 @@ def _check_local(text: str) -> bool:
                 f"{text} is a folder", "a raster file", f"minedisc mosaic --source files {text} --out mosaic.tif"
             )
         if local.is_file() and local.stat().st_size == 0:
-            raise ImageryError(f"{text} is empty (0 bytes)", "a raster file", "download or export it again")
+            raise Unreadable(f"{text} is empty (0 bytes)", "a raster file", "download or export it again")
         return not local.exists()
     except (OSError, ValueError) as error:  # too long, a zero byte
         raise ImageryError(f"{text[:80]!r} is no file name ({error})", "the path of a raster") from error
 
 
 def _check_layout(dataset: rasterio.DatasetReader) -> None:
-    name = dataset.name
+    name = shown(dataset.name)
     if dataset.count == 0 or dataset.width == 0 or dataset.height == 0:
         inner = f"; it holds {len(dataset.subdatasets)} rasters of its own" if dataset.subdatasets else ""
         raise ImageryError(
@@ -187,7 +225,9 @@ def _check_layout(dataset: rasterio.DatasetReader) -> None:
 def _band_names(dataset: rasterio.DatasetReader, bands: Sequence[str] | None) -> tuple[str | None, ...]:
     names = tuple(canonical_band(text or "") for text in (bands or dataset.descriptions))
     if bands and len(bands) != dataset.count:
-        raise ImageryError(f"{len(bands)} band names for {dataset.name}", f"{dataset.count}, one for each of its bands")
+        raise ImageryError(
+            f"{len(bands)} band names for {shown(dataset.name)}", f"{dataset.count}, one for each of its bands"
+        )
     if bands and None in names:
         raise ImageryError(
             f"{bands[names.index(None)]!r} is no Sentinel-2 band", "B1 .. B12, B8A or a common name such as blue"
@@ -195,13 +235,13 @@ def _band_names(dataset: rasterio.DatasetReader, bands: Sequence[str] | None) ->
     named = [name for name in names if name]
     if not named:
         raise ImageryError(
-            f"none of the {dataset.count} bands of {dataset.name} is named",
+            f"none of the {dataset.count} bands of {shown(dataset.name)} is named",
             "descriptions such as B2, B02 or blue",
             "give the names in the file's order, B2,B3,B4 for example (scan: --bands, mosaic: --file-bands)",
         )
     twice = sorted({name for name in named if named.count(name) > 1})
     if twice:
-        raise ImageryError(f"{dataset.name} has more than one band {twice[0]}", "each band once")
+        raise ImageryError(f"{shown(dataset.name)} has more than one band {twice[0]}", "each band once")
     return names
 
 
@@ -214,7 +254,7 @@ def _check_numbers(dataset: rasterio.DatasetReader, names: Sequence[str | None])
     kind = np.dtype(_dtype(dataset, names))
     if kind.kind == "c" or kind.itemsize == 1:
         raise ImageryError(
-            f"{dataset.name} holds {kind} numbers",
+            f"{shown(dataset.name)} holds {kind} numbers",
             "DN as 16-bit integers (reflectance x 10,000) or reflectance as floats",
             "export the bands themselves, not a picture of them",
         )
@@ -223,9 +263,9 @@ def _check_numbers(dataset: rasterio.DatasetReader, names: Sequence[str | None])
     middle = _median(dataset, names)
     if middle > _FLOAT_LIMIT:
         raise ImageryError(
-            f"{dataset.name} holds floats with a median of {middle:.0f}",
+            f"{shown(dataset.name)} holds floats with a median of {middle:.0f}",
             "float files hold reflectance (0 to about 1); DN are integers",
-            f"rio convert --dtype uint16 {dataset.name} OUT.tif, if these are DN",
+            f"rio convert --dtype uint16 {shown(dataset.name)} OUT.tif, if these are DN",
         )
 
 
@@ -254,10 +294,14 @@ def _scaling(dataset: rasterio.DatasetReader, names: Sequence[str | None], dn_of
     said = {who: value for who, value in stated.items() if value is not None}
     if len(set(said.values())) > 1:
         told = ", ".join(f"{value} by {who}" for who, value in said.items())
-        raise ImageryError(f"{dataset.name} is given different DN offsets: {told}", "one", "leave out the wrong one")
+        raise ImageryError(
+            f"{shown(dataset.name)} is given different DN offsets: {told}", "one", "leave out the wrong one"
+        )
     offset = next(iter(said.values()), 0)
     if not 0 <= offset <= DN_PER_REFLECTANCE:
-        raise ImageryError(f"{dataset.name} is given a DN offset of {offset}", "0, or 1000 from baseline 04.00 on")
+        raise ImageryError(
+            f"{shown(dataset.name)} is given a DN offset of {offset}", "0, or 1000 from baseline 04.00 on"
+        )
     return round(gain, 9), offset
 
 
@@ -266,11 +310,16 @@ def _tagged_offset(dataset: rasterio.DatasetReader) -> int | None:
     if not text:
         return None
     if not text.isdecimal():
-        raise ImageryError(f"{dataset.name} has the tag {TAG_DN_OFFSET}={text!r}", "a whole number such as 0 or 1000")
+        raise ImageryError(
+            f"{shown(dataset.name)} has the tag {TAG_DN_OFFSET}={text!r}", "a whole number such as 0 or 1000"
+        )
     return int(text)
 
 
 def _stamp(dataset: rasterio.DatasetReader) -> str:
+    if is_remote(shown(dataset.name)):  # what is seen of it does not change with a signature
+        remote = [shown(dataset.name), dataset.profile, sorted(dataset.tags().items()), dataset.descriptions]
+        return hashlib.sha256(repr(remote).encode()).hexdigest()
     facts: list[object] = [dataset.profile, sorted(dataset.tags().items()), dataset.descriptions]
     for name in sorted(dataset.files) or [dataset.name]:
         local = Path(name)

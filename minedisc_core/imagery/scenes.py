@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from minedisc_core.domain import ProductLevel
 from minedisc_core.errors import ImageryError
 from minedisc_core.imagery.bands import ALL_BANDS, L1C_BANDS, L2A_BANDS, canonical_band
-from minedisc_core.imagery.raster_file import TAG_LEVEL, RasterFile, describe_file, open_raster
+from minedisc_core.imagery.raster_file import TAG_LEVEL, BandSource, RasterFile, bands_of, describe_file, open_raster
 
 _SUFFIXES = (".jp2", ".j2k", ".tif", ".tiff", ".vrt", ".img")
 _NO_BANDS = re.compile(
@@ -25,20 +25,6 @@ _PRODUCT = re.compile(r"(?:^|_)MSI(L1C|L2A)_\d{8}T\d{6}_N(\d{4})_")
 """ESA's product names state level and processing baseline."""
 _OFFSET_BASELINE, _LAST_BASELINE = 400, 900
 _BASELINE_OFFSET = 1_000
-
-
-@dataclass(frozen=True)
-class BandSource:
-    """One band of a scene: a band of a file."""
-
-    file: RasterFile
-    index: int
-    """Of the band in the file, from 1."""
-
-    @property
-    def pixel_m(self) -> float:
-        """Size of a pixel in the file's own units."""
-        return float(abs(self.file.transform.a))
 
 
 @dataclass(frozen=True)
@@ -210,7 +196,7 @@ def _scene_of_file(
     name: str, file_bands: Sequence[str] | None, level: ProductLevel | None, dn_offset: int | None
 ) -> Scene:
     file = describe_file(name, file_bands, _offset(name, dn_offset))
-    bands = {band: BandSource(file, index) for index, band in enumerate(file.bands, 1) if band}
+    bands = bands_of(file)
     return Scene(name, bands, _scene_level(name, bands, level))
 
 

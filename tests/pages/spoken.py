@@ -38,7 +38,7 @@ SENTENCES = {
     "jobs/pictures.py": {"_try"},
     "imagery/composites/target.py": {"distortion"},
     "imagery/earth_engine/source.py": {"_remarks"},
-    "imagery/stac/faults.py": {"in_words"},
+    "imagery/network_faults.py": {"in_words", "_OF_S3"},
     "imagery/stac/search.py": {"_left_out", "_cloudy", "_older", "_without_cloud_share", "_without_files"},
     "jobs/composites.py": {"told", "_finished"},
     "jobs/compositing.py": {"_blocks"},

@@ -15,7 +15,7 @@ from minedisc_core.domain import ProductLevel
 from minedisc_core.errors import ImageryError
 from minedisc_core.grid import PixelWindow, RasterGrid
 from minedisc_core.imagery.bands import L1C_BANDS, L2A_BANDS
-from minedisc_core.imagery.geotiff import check_aoi, check_bands, open_mosaic, pixel_size_m, write_mosaic
+from minedisc_core.imagery.geotiff import check_aoi, check_bands, open_mosaic, open_mosaics, pixel_size_m, write_mosaic
 
 UTM = Affine(10, 0, 600_000, 0, -10, 7_800_000)
 RGB = ("B2", "B3", "B4")
@@ -237,27 +237,54 @@ def test_a_rotated_or_mirrored_raster_is_refused_with_the_call_that_warps_it(tmp
         open_mosaic([path])
 
 
-def test_tiles_that_overlap_name_the_call_that_joins_them(tmp_path):
-    paths = [save(tmp_path / "a.tif", numbered(30, 30))]
-    paths.append(save(tmp_path / "b.tif", numbered(30, 30), transform=UTM @ Affine.translation(29, 0)))
-    with pytest.raises(ImageryError, match=r"a.tif and .*b.tif overlap.*minedisc mosaic --source files"):
-        open_mosaic(paths)
-    with pytest.raises(ImageryError, match="overlap"):
-        open_mosaic([paths[0], paths[0]])
+def test_where_files_overlap_the_first_that_has_all_bands_counts_else_the_first_that_has_any(tmp_path):
+    first, second = numbered(30, 30), numbered(30, 30) + 5000
+    first[5, 20:25, 0] = 0
+    first[6, 20:25] = 0
+    second[7, :5] = 0
+    second[6, 10:12, 1] = 0
+    paths = [save(tmp_path / "a.tif", first)]
+    paths.append(save(tmp_path / "b.tif", second, transform=UTM @ Affine.translation(10, 0)))
+    with open_mosaic(paths) as mosaic:
+        assert (mosaic.grid.height_px, mosaic.grid.width_px) == (30, 40)
+        found = whole(mosaic)
+    assert np.array_equal(found[8:, :30], first[8:])
+    assert np.array_equal(found[:, 30:], second[:, 20:])
+    assert np.array_equal(found[5, 20:25], second[5, 10:15])  # a pixel without one band gives way to a whole one
+    assert np.array_equal(found[6, 22:25], second[6, 12:15])
+    assert np.array_equal(found[6, 20:22], second[6, 10:12])  # where no file has all, one that has some
+    with open_mosaic([*paths, paths[0]]) as mosaic:
+        assert np.array_equal(whole(mosaic), found)
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        {"transform": UTM @ Affine.translation(30.5, 0)},
-        {"transform": Affine(10.1, 0, 600_300, 0, -10.1, 7_800_000)},
-        {"crs": "EPSG:32722", "transform": UTM @ Affine.translation(30, 0)},
+        {"transform": UTM @ Affine.translation(30.3, 0) @ Affine.scale(1.01)},
+        {"transform": Affine(10.2, 0, 600_300, 0, -10.2, 7_800_000)},
     ],
 )
 def test_tiles_of_another_grid_name_the_call_that_warps_them(tmp_path, other):
     paths = [save(tmp_path / "a.tif", numbered(30, 30)), save(tmp_path / "b.tif", numbered(30, 30), **other)]
     with pytest.raises(ImageryError, match=r"does not lie on the pixel grid.*minedisc mosaic"):
         open_mosaic(paths)
+
+
+def test_files_of_several_coordinate_systems_are_one_mosaic_each(tmp_path):
+    moved = UTM @ Affine.translation(30, 0)
+    paths = [save(tmp_path / "a.tif", numbered(30, 30))]
+    paths.append(save(tmp_path / "b.tif", numbered(30, 30), crs="EPSG:32722", transform=moved))
+    paths.append(save(tmp_path / "c.tif", numbered(30, 30), transform=moved))
+    with pytest.raises(ImageryError, match=r"several coordinate systems: .*a.tif in EPSG:32723, .*b.tif in EPSG:32722"):
+        open_mosaic(paths)
+    made = open_mosaics(paths)
+    assert [(crs, mosaic.grid.width_px, len(mosaic.paths)) for crs, mosaic in made.items()] == [
+        ("EPSG:32723", 60, 2),
+        ("EPSG:32722", 30, 1),
+    ]
+    assert open_mosaic(paths, crs="EPSG:32722").identity == made["EPSG:32722"].identity
+    with pytest.raises(ImageryError, match="no file lies in EPSG:32724"):
+        open_mosaic(paths, crs="EPSG:32724")
 
 
 def test_tiles_with_different_bands_are_refused(tmp_path):

@@ -7,31 +7,23 @@ from typing import Any
 
 import numpy as np
 import rasterio
-from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
-from rasterio.windows import Window
 
 from minedisc_core.errors import ImageryError
 from minedisc_core.grid import RasterGrid
+from minedisc_core.imagery.nearest import nearest
+from minedisc_core.imagery.network import network_options
 
 Numbers = NDArray[np.uint16] | NDArray[np.uint8]
 
 
 def gdal_options(timeout_s: float) -> dict[str, Any]:
-    """How GDAL asks for ranges: no folder listings, bounded waits, retries of 429 and 5xx."""
+    """How a source of composites asks for ranges: as for any file, with a small cache, one thread a file."""
     return {
-        "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
-        "GDAL_HTTP_MULTIRANGE": "YES",
-        "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
-        "GDAL_HTTP_MAX_RETRY": 3,
-        "GDAL_HTTP_RETRY_DELAY": 0.5,
-        "GDAL_HTTP_CONNECTTIMEOUT": max(1, round(timeout_s)),
-        "GDAL_HTTP_LOW_SPEED_TIME": max(1, round(timeout_s)),  # a stall ends the request, a slow line does not
-        "GDAL_HTTP_LOW_SPEED_LIMIT": 1_000,  # bytes a second
-        "GDAL_HTTP_TIMEOUT": max(1, round(6 * timeout_s)),
+        **network_options(timeout_s),
         "GDAL_CACHEMAX": 64,  # MB: a block reads each part of a file once
         "GDAL_NUM_THREADS": 1,  # several files are read at once already
     }
@@ -70,22 +62,10 @@ def _crs(text: str) -> CRS:
 
 
 def _copied(dataset: Any, target: RasterGrid) -> Numbers:
-    inverse: Affine = ~dataset.transform @ target.transform
-    rows = np.floor(inverse.e * (np.arange(target.height_px) + 0.5) + inverse.f).astype(np.int64)
-    cols = np.floor(inverse.a * (np.arange(target.width_px) + 0.5) + inverse.c).astype(np.int64)
-    inside = (rows >= 0) & (rows < dataset.height), (cols >= 0) & (cols < dataset.width)
-    result = np.zeros((target.height_px, target.width_px), dataset.dtypes[0])
-    rows, cols = rows[inside[0]], cols[inside[1]]
-    if not len(rows) or not len(cols):
-        return result
-    top, left = int(rows.min()), int(cols.min())
-    window = Window(left, top, int(cols.max()) - left + 1, int(rows.max()) - top + 1)
-    part = dataset.read(1, window=window)
-    filled: Numbers = part.take(rows - top, axis=0).take(cols - left, axis=1)
-    if filled.shape == result.shape:
-        return filled
-    result[np.ix_(*inside)] = filled
-    return result
+    shape = (dataset.height, dataset.width)
+    found = nearest(lambda window: dataset.read(1, window=window), dataset.transform, shape, target)
+    empty: Numbers = np.zeros((target.height_px, target.width_px), dataset.dtypes[0])
+    return empty if found is None else found
 
 
 def _warped(dataset: Any, target: RasterGrid) -> Numbers:

@@ -18,8 +18,9 @@ from minedisc_core.errors import ImageryError
 from minedisc_core.grid import PixelWindow, RasterGrid
 from minedisc_core.imagery.composites.request import CompositeRequest
 from minedisc_core.imagery.composites.source import Block, BlockLayout, Survey
+from minedisc_core.imagery.network import READ_TIMEOUT_S
+from minedisc_core.imagery.network_faults import Faults
 from minedisc_core.imagery.stac.catalogues import MASK, bands_of, catalogue_of
-from minedisc_core.imagery.stac.faults import Faults
 from minedisc_core.imagery.stac.layout import layout_of, part_of
 from minedisc_core.imagery.stac.median import masked_median, remove_offset
 from minedisc_core.imagery.stac.readers import Readers
@@ -28,8 +29,6 @@ from minedisc_core.imagery.stac.scenes import Scene
 from minedisc_core.imagery.stac.search import FindItems, Found, choose_scenes, search_items
 from minedisc_core.imagery.stac.signing import Signer
 
-READ_TIMEOUT_S = 30.0
-"""Longest wait for one range of a file."""
 READER_THREADS = 8
 """Files read at once, whatever the number of blocks: servers allow many more, memory does not."""
 Mask = NDArray[np.bool_]

@@ -12,6 +12,15 @@ MOST_FAILURES = 2
 """A file that failed so often is not tried again by this source: a stalled server costs a time-out each time."""
 _TIMED_OUT = re.compile(r"timed? ?out|too slow|operation too|timeout", re.IGNORECASE)
 _STATUS = re.compile(r"HTTP (?:response code|error code)\s*:\s*(\d{3})", re.IGNORECASE)
+_NOBODY = re.compile(r"failed to connect|could not connect|resolve host|connection (?:refused|reset)", re.IGNORECASE)
+_OF_S3 = {
+    re.compile(r"specified key does not exist", re.IGNORECASE): "the file is missing in its bucket",
+    re.compile(r"bucket does not exist", re.IGNORECASE): "there is no such bucket at this endpoint",
+    re.compile(r"access denied|AccessKeyId|Signature|AWS_SECRET_ACCESS_KEY|credentials", re.IGNORECASE): (
+        "the server does not give it to these credentials"
+    ),
+}
+"""What S3 answers, or GDAL of itself, which may hold the name of a key."""
 
 
 class Faults:
@@ -51,6 +60,11 @@ def in_words(error: BaseException, timeout_s: float) -> str:
         return f"{known.get(status[1], 'the server failed')} (HTTP {status[1]})"
     if _TIMED_OUT.search(text):
         return f"the server did not answer within {timeout_s:g} s"
+    if _NOBODY.search(text):
+        return "no server answers at this address"
+    for sign, words in _OF_S3.items():
+        if sign.search(text):
+            return words
     return f"the file is damaged or cut off ({_clean(text)})"
 
 
@@ -63,5 +77,5 @@ def _chain(error: BaseException | None) -> list[str]:
 
 
 def _clean(text: str) -> str:
-    without = re.sub(r"'?(/vsicurl/)?https?://\S+", "the file", text)
+    without = re.sub(r"'?(?:(?:/vsicurl/)?https?://|/vsi\w+/)\S+", "the file", text)
     return re.sub(r"\s+", " ", without).strip()[:160]
