@@ -393,3 +393,5 @@ class RunSummary:
     has_impact: bool = True
     engine: EngineRecord = field(default_factory=EngineRecord)
     """Which library scored it."""
+    members: tuple[str, ...] = ()
+    """Of a scan over several coordinate systems: the ids of its runs, this one's too. A place is in one of them."""

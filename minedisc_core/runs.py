@@ -8,6 +8,7 @@ engine.json          which engine scored the tiles, so that a resumed run does n
 scores.tif           float32, one 270 m pixel per cell, no data = not seen
 candidates.parquet   the sites, GeoParquet in EPSG:4326
 result.json          the run's summary, written last: with it the run is finished
+candidates.alone.parquet, result.alone.json    the same before the runs of a scan over several zones were joined
 true_colour.tif, swir.tif    8-bit map-tile pyramids of the mosaic
 chips/<site_id>_<kind>.webp  small pictures of each site; `_own.webp`: in a stretch of its own
 pairs/<run_id>/              the same of the mosaics of other runs, with other dates
@@ -43,6 +44,7 @@ RESULT = "result.json"
 PROGRESS = "progress.jsonl"
 CANCEL = "cancel"
 SITES = "candidates.parquet"
+RESULT_ALONE, SITES_ALONE = "result.alone.json", "candidates.alone.parquet"
 SCORES = "scores.tif"
 TILES = "tiles"
 ENGINE = "engine.json"
@@ -103,7 +105,7 @@ def _as_text(value: object) -> str:
     raise TypeError(f"{type(value).__name__} has no place in a run's JSON")
 
 
-def write_sites(run_dir: Path, sites: Sequence[Site]) -> None:
+def write_sites(run_dir: Path, sites: Sequence[Site], file: str = SITES) -> None:
     """Write `candidates.parquet` (no row is a valid result)."""
     columns = [f.name for f in dataclasses.fields(Site) if f.name not in ("polygon", "impact_probabilities")]
     rows: dict[str, list[Any]] = {name: [getattr(site, name) for site in sites] for name in columns}
@@ -115,21 +117,21 @@ def write_sites(run_dir: Path, sites: Sequence[Site]) -> None:
     with tempfile.TemporaryDirectory(dir=run_dir) as scratch:
         written = Path(scratch) / SITES
         frame.to_parquet(written)
-        write_atomically(run_dir / SITES, written.read_bytes())
+        write_atomically(run_dir / file, written.read_bytes())
 
 
-def read_sites(run_dir: Path) -> list[Site]:
+def read_sites(run_dir: Path, name: str = SITES) -> list[Site]:
     """Read the sites of a finished run.
 
     Raises:
         RunError: the file is missing or is not what a run writes.
     """
     try:
-        frame = gpd.read_parquet(run_dir / SITES)
+        frame = gpd.read_parquet(run_dir / name)
         return [_site(row) for row in frame.to_dict("records")]
     except (OSError, ValueError, KeyError) as error:
         raise RunError(
-            f"{run_dir / SITES} cannot be read: {error}", "the sites of a finished run", "scan again"
+            f"{run_dir / name} cannot be read: {error}", "the sites of a finished run", "scan again"
         ) from error
 
 
@@ -142,20 +144,20 @@ def _site(row: dict[str, Any]) -> Site:
     )
 
 
-def write_summary(run_dir: Path, summary: RunSummary) -> None:
+def write_summary(run_dir: Path, summary: RunSummary, name: str = RESULT) -> None:
     """Write `result.json`: the last file of a run."""
-    write_json(run_dir / RESULT, dataclasses.asdict(summary))
+    write_json(run_dir / name, dataclasses.asdict(summary))
 
 
-def read_summary(run_dir: Path) -> RunSummary:
+def read_summary(run_dir: Path, name: str = RESULT) -> RunSummary:
     """Read `result.json`.
 
     Raises:
         RunError: the run is not finished, or the file is not what a run writes.
     """
-    if not (run_dir / RESULT).is_file():
-        raise RunError(f"{run_dir} holds no {RESULT}", "the folder of a finished run", "scan, or resume the scan")
-    found = read_json(run_dir / RESULT)
+    if not (run_dir / name).is_file():
+        raise RunError(f"{run_dir} holds no {name}", "the folder of a finished run", "scan, or resume the scan")
+    found = read_json(run_dir / name)
     try:
         return RunSummary(
             **{
@@ -168,11 +170,12 @@ def read_summary(run_dir: Path) -> RunSummary:
                 "coverage": Coverage(**found["coverage"]),
                 "finished_at_utc": datetime.fromisoformat(found["finished_at_utc"]),
                 "problems": tuple(found["problems"]),
+                "members": tuple(found.get("members", ())),
                 "engine": engine_record(found.get("engine")),
             }
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise RunError(f"{run_dir / RESULT} is not a run's summary: {error}", remedy="scan again") from error
+        raise RunError(f"{run_dir / name} is not a run's summary: {error}", remedy="scan again") from error
 
 
 def engine_record(found: Mapping[str, Any] | None) -> EngineRecord:

@@ -24,6 +24,7 @@ from minedisc_core.errors import RunError, UsageError
 if TYPE_CHECKING:
     from minedisc_core.domain import RunSummary
     from minedisc_core.jobs import ScanRequest
+    from minedisc_core.jobs.run import Nets
     from minedisc_core.settings import Settings
 
 EngineWord = Literal["auto", "tensorflow", "openvino", "openvino-bf16"]
@@ -59,7 +60,13 @@ def spread(words: Sequence[str], option: str) -> Iterator[str]:
 
 
 def scan(
-    mosaic: Annotated[list[str], typer.Option(help="GeoTIFF or VRT; several may follow.", show_default=False)],
+    mosaic: Annotated[
+        list[str],
+        typer.Option(
+            help="GeoTIFF, VRT, https://, s3://, 'folder/*.tif', STAC items (.json); several may follow.",
+            show_default=False,
+        ),
+    ],
     model: Annotated[str, typer.Option(help="Name or folder; see `minedisc models list`.", show_default=False)],
     run: Annotated[Path, typer.Option(help="Folder for the run.", show_default=False)],
     aoi: Annotated[Path | None, typer.Option(help="Area: GeoJSON, KML, zipped shapefile.")] = None,
@@ -79,7 +86,10 @@ def scan(
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
-    """Scan a mosaic for mines and tailings dams. The run folder is read with `minedisc take-in`."""
+    """Scan a mosaic, or a list of them, for mines and tailings dams. Run folders are read with `minedisc take-in`.
+
+    Files of one coordinate system make one run. Those of several make one each, in folders NAME_23S, NAME_24S, ...
+    """
     settings = settings_of(home)
     settings = dataclasses.replace(settings, engine=engine or settings.engine)
     request = build_request(
@@ -95,9 +105,33 @@ def scan(
         imagery_start=imagery_start.date() if imagery_start else None,
         imagery_end=imagery_end.date() if imagery_end else None,
     )
-    folder = folder_to_fill(run)
-    summary = run_to_end(request, folder, settings, resume=resume)
-    tell(summary, folder, as_json)
+    runs = run_each_to_end(request, run, settings, resume=resume)
+    if as_json:
+        told = [as_plain(summary, folder) for folder, summary in runs.items()]
+        print_json(told if len(told) > 1 else told[0])
+    failed = [tell(summary, folder, silent=as_json) for folder, summary in runs.items()]
+    if any(failed):
+        raise typer.Exit(FAILED)
+
+
+def run_each_to_end(request: ScanRequest, run: Path, settings: Settings, *, resume: bool) -> dict[Path, RunSummary]:
+    """Scan in this process, one run for each coordinate system of the files; the summaries by their folders.
+
+    Raises:
+        Cancelled: Ctrl-C; the finished tiles are kept.
+        MinediscError: the request cannot be met.
+    """
+    from minedisc_core.jobs.zones import check_new, plan, run_all
+
+    planned = plan(request, run.absolute(), settings)
+    check_new(planned, resume=resume)
+    folders = [folder_to_fill(one.run_dir) for one in planned]
+    if len(planned) > 1:
+        say(f"the files lie in {len(planned)} coordinate systems: {', '.join(folder.name for folder in folders)}")
+    summaries = run_all(
+        planned, settings, lambda one, nets: run_to_end(one.request, one.run_dir, settings, resume=resume, nets=nets)
+    )
+    return dict(zip(folders, summaries, strict=True))
 
 
 def folder_to_fill(path: Path) -> Path:
@@ -135,7 +169,9 @@ def build_request(settings: Settings, aoi: Path | None, **choices: Any) -> ScanR
     return ScanRequest(aoi=area, level=level, **choices)
 
 
-def run_to_end(request: ScanRequest, run_dir: Path, settings: Settings, *, resume: bool) -> RunSummary:
+def run_to_end(
+    request: ScanRequest, run_dir: Path, settings: Settings, *, resume: bool, nets: Nets | None = None
+) -> RunSummary:
     """Scan in this process, with progress on stderr; Ctrl-C stops it within two seconds.
 
     Raises:
@@ -146,7 +182,7 @@ def run_to_end(request: ScanRequest, run_dir: Path, settings: Settings, *, resum
     from minedisc_core.jobs.process import LOG
 
     with library_notes_into(run_dir / LOG), stopping_on_signals(run_dir), progress_bar("scan") as show:
-        return run_scan(request, run_dir, resume=resume, on_progress=show, settings=settings)
+        return run_scan(request, run_dir, resume=resume, on_progress=show, settings=settings, nets=nets)
 
 
 @contextmanager
@@ -182,20 +218,24 @@ def end_now() -> None:
     os._exit(FAILED)
 
 
-def tell(summary: RunSummary, run_dir: Path, as_json: bool) -> None:
-    """Print what the scan found; a run that is not complete fails, with its reasons."""
+def tell(summary: RunSummary, run_dir: Path, *, silent: bool = False) -> bool:
+    """Print what the scan found (`silent`: only what a person should read of it); whether it is not complete."""
     from minedisc_core.domain import RunState
-    from minedisc_core.service.records import plain
 
     coverage = summary.coverage
-    if as_json:
-        print_json(plain(summary) | {"run_dir": str(run_dir), "fraction": coverage.fraction})
-    else:
+    if not silent:
         print(f"run {summary.run_id}: {summary.state.value} after {summary.seconds:,.0f} s, in {run_dir}")
         print(f"engine: {'; '.join((str(summary.engine), *summary.engine.refused))}")
         print(f"seen: {coverage.seen_km2:,.1f} of {coverage.asked_km2:,.1f} km2 ({coverage.fraction:.1%})")
         print(f'sites: {summary.sites}, {summary.discarded} of them hidden as "no ore"')
     for problem in summary.problems:
         say(problem)
-    if summary.state is not RunState.COMPLETE:
-        raise typer.Exit(FAILED)
+    return summary.state is not RunState.COMPLETE
+
+
+def as_plain(summary: RunSummary, run_dir: Path) -> dict[str, Any]:
+    """A summary as plain values for JSON."""
+    from minedisc_core.service.records import plain
+
+    values: dict[str, Any] = plain(summary)
+    return values | {"run_dir": str(run_dir), "fraction": summary.coverage.fraction}

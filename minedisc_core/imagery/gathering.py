@@ -81,6 +81,11 @@ def listed(entries: Iterable[str | Path]) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _matching(pattern: Path) -> list[str]:
+    root = Path(pattern.anchor or ".")
+    return sorted(str(path) for path in root.glob(str(pattern.relative_to(pattern.anchor))) if path.is_file())
+
+
 def gather(entries: Sequence[str | Path], bands: Sequence[str] | None = None, dn_offset: int | None = None) -> Gathered:
     """The pieces of ground that a list names, in its order.
 
@@ -103,7 +108,7 @@ def gather(entries: Sequence[str | Path], bands: Sequence[str] | None = None, dn
 
 
 def _calls(name: str, bands: Sequence[str] | None, dn_offset: int | None) -> list[Callable[[], Piece]]:
-    if not shown(name).lower().endswith((".json", ".geojson")):
+    if not is_collection(name):
         return [partial(_of_file, name, bands, dn_offset)]
     # Only lists of scenes need the STAC libraries.
     from minedisc_core.imagery.stac.item_files import read_items, scene_files
@@ -143,6 +148,11 @@ def _tried(call: Callable[[], Piece]) -> Piece | Unreadable:
         return call()
     except Unreadable as error:
         return error
+
+
+def is_collection(path: str) -> bool:
+    """Whether a path names a STAC item collection and not a raster."""
+    return shown(path).lower().endswith((".json", ".geojson"))
 
 
 def by_crs(pieces: Iterable[Piece]) -> dict[str, list[Piece]]:

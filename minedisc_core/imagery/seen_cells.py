@@ -47,6 +47,10 @@ class SeenCells:
         found[near] = self._shares(polygons[near], to_grid) >= _LEAST_SEEN
         return found
 
+    def shares(self, polygons: NDArray[np.object_]) -> NDArray[np.float64]:
+        """Share of the cells with their centre in each polygon (valid, EPSG:4326) that the scan saw, 0..1."""
+        return self._shares(polygons, Transformer.from_crs(_LONLAT, self.crs, always_xy=True))
+
     def _cell(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Rows and columns, with fractions, of points in the grid's coordinates."""
         back = ~self.transform

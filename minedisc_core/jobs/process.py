@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from minedisc_core.errors import RunError
+from minedisc_core.imagery.network import full_addresses
 from minedisc_core.jobs.ownership import WORKER, is_alive, note_worker, read_worker
 from minedisc_core.jobs.progress import FAILED
-from minedisc_core.jobs.request import ScanRequest, enter
+from minedisc_core.jobs.request import ScanRequest
+from minedisc_core.jobs.worker import ADDRESSES
+from minedisc_core.jobs.zones import enter_all, folders_of, plan
 from minedisc_core.runs import CANCEL, write_atomically
 from minedisc_core.settings import PROJECT_ROOT, Settings, load_settings
 
@@ -49,28 +55,31 @@ def start_scan(
         MinediscError: the mosaic, the model or the area cannot be used (nothing is started).
     """
     chosen = settings or load_settings()
-
-    def enter_scan() -> None:
-        enter(request, run_dir, chosen, resume=resume).mosaic.close()
-
-    return start_job(run_dir, enter_scan, chosen)
+    planned = plan(request, run_dir, chosen)
+    first, *others = (one.run_dir for one in planned)
+    return start_job(first, lambda: enter_all(planned, chosen, resume=resume), chosen, others)
 
 
-def start_job(folder: Path, enter_request: Callable[[], None], settings: Settings) -> ScanProcess:
+def start_job(
+    folder: Path, enter_request: Callable[[], None], settings: Settings, others: Sequence[Path] = ()
+) -> ScanProcess:
     """Write a job's request into its folder with `enter_request`, then start the process that works on it.
+
+    `others` are folders that the same process works on after the first.
 
     Raises:
         RunError: another process works on the folder.
         MinediscError: as `enter_request` (nothing is started).
     """
-    if is_alive(folder):
-        raise RunError(f"another process works on {folder}", "one process per run", "wait for it, or cancel it")
+    for busy in filter(is_alive, (folder, *others)):
+        raise RunError(f"another process works on {busy}", "one process per run", "wait for it, or cancel it")
     with _starting(folder):
         enter_request()
-        for name in (CANCEL, FAILED):
-            (folder / name).unlink(missing_ok=True)
+        for each, name in product((folder, *others), (CANCEL, FAILED)):
+            (each / name).unlink(missing_ok=True)
         process = _spawn(folder, settings)
-    note_worker(folder, process.pid, has_group=True)
+    for each in (folder, *others):
+        note_worker(each, process.pid, has_group=True)
     threading.Thread(target=process.wait, daemon=True, name="reap").start()
     return ScanProcess(folder, process.pid)
 
@@ -99,10 +108,14 @@ def _spawn(run_dir: Path, settings: Settings) -> subprocess.Popen[bytes]:
         "MINEDISC_ENGINE": settings.engine,
         "MINEDISC_ENGINE_CACHE": str(settings.engine_cache),
     }
-    with (run_dir / LOG).open("ab") as log:
+    with (run_dir / LOG).open("ab") as log, TemporaryFile() as secrets:
+        # What is secret in addresses lies in a file without a name that only the worker has: never on its command
+        # line, in its environment or in the run folder.
+        secrets.write(json.dumps(full_addresses()).encode())
+        secrets.seek(0)
         return subprocess.Popen(
-            [sys.executable, "-m", "minedisc_core.jobs.worker", str(run_dir)],
-            stdin=subprocess.DEVNULL,
+            [sys.executable, "-m", "minedisc_core.jobs.worker", str(run_dir), ADDRESSES],
+            stdin=secrets,
             stdout=log,
             stderr=subprocess.STDOUT,
             env=environment,
@@ -120,7 +133,8 @@ def cancel(run_dir: Path) -> None:
     """
     worker = read_worker(run_dir)
     process = worker.process() if worker else None
-    write_atomically(run_dir / CANCEL, b"")
+    for folder in folders_of(run_dir):
+        write_atomically(folder / CANCEL, b"")
     if worker is None or process is None or worker.pid == os.getpid():
         return
     for pause_s, number in ((_ASK_S, signal.SIGTERM), (_TERM_S, signal.SIGKILL)):

@@ -22,11 +22,15 @@ from minedisc_core.detection.scan import FEATURES_PER_SIDE
 from minedisc_core.domain import ProductLevel
 from minedisc_core.errors import ImageryError, ModelError, RunError, UsageError
 from minedisc_core.grid import DISCOVERY_CELLS, RasterGrid
-from minedisc_core.imagery.geotiff import Mosaic, open_mosaic
+from minedisc_core.imagery.gathering import listed
+from minedisc_core.imagery.geotiff import Mosaic, open_mosaic, open_mosaics
 from minedisc_core.runs import REQUEST, RESULT, read_json, write_json
 from minedisc_core.settings import Settings
 
-_RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-z]{4}")
+RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-z]{4}")
+"""As `new_run_id` makes them; a run folder of such a name gives the run its id."""
+_YOUNG = ("crs", "members")
+"""Fields that stand in a request only where they say something."""
 _UNBOUND = ("pictures",)
 """Fields that a resumed run may be asked differently: they do not change its scores."""
 
@@ -36,7 +40,7 @@ class ScanRequest:
     """One scan, as a person asks for it."""
 
     mosaic: tuple[str, ...]
-    """Files that make one mosaic (see `imagery.geotiff.open_mosaic`)."""
+    """Files that make one mosaic (see `imagery.geotiff.open_mosaic`), addresses without their secrets."""
     model: str
     """Name or folder of the model."""
     aoi: Mapping[str, Any] | None = None
@@ -55,6 +59,10 @@ class ScanRequest:
     imagery_end: date | None = None
     pictures: bool = True
     """Write map-tile pyramids and chips at the end."""
+    crs: str | None = None
+    """Only the files of this coordinate system; None = all have one."""
+    members: tuple[str, ...] = ()
+    """Folders, side by side, of the runs of a scan over several coordinate systems, this one's too; empty = alone."""
 
     def to_json(self) -> dict[str, Any]:
         """The request as a JSON object."""
@@ -69,11 +77,13 @@ class ScanRequest:
             RunError: the object is not a request.
         """
         try:
-            found = {field.name: content[field.name] for field in dataclasses.fields(cls)}
+            older = dict.fromkeys(_YOUNG)  # requests of runs that were begun before there were these fields
+            found = {field.name: {**older, **content}[field.name] for field in dataclasses.fields(cls)}
             return cls(
                 **{
                     **found,
                     "mosaic": tuple(found["mosaic"]),
+                    "members": tuple(found["members"] or ()),
                     "level": ProductLevel(found["level"]) if found["level"] else None,
                     "bands": tuple(found["bands"]) if found["bands"] else None,
                     "imagery_start": date.fromisoformat(found["imagery_start"]) if found["imagery_start"] else None,
@@ -123,7 +133,7 @@ def prepare(request: ScanRequest, settings: Settings) -> Prepared:
         mosaic.close()
         raise ModelError(problem)
     try:
-        _check_area(mosaic.grid.for_cells(model.geometry), area)
+        check_area(mosaic.grid.for_cells(model.geometry), area)
     except ImageryError:
         mosaic.close()
         raise
@@ -133,14 +143,17 @@ def prepare(request: ScanRequest, settings: Settings) -> Prepared:
 
 def open_request_mosaic(request: ScanRequest) -> Mosaic:
     """The mosaic of a request."""
-    return open_mosaic(
-        request.mosaic,
-        level=request.level,
-        bands=request.bands,
-        dn_offset=request.dn_offset,
-        imagery_start=request.imagery_start,
-        imagery_end=request.imagery_end,
-    )
+    return open_mosaic(request.mosaic, crs=request.crs, **_stated(request))
+
+
+def open_request_mosaics(request: ScanRequest) -> dict[str, Mosaic]:
+    """The mosaics of a request that is not bound to one coordinate system, by its name."""
+    return open_mosaics(request.mosaic, **_stated(request))
+
+
+def _stated(request: ScanRequest) -> dict[str, Any]:
+    names = ("level", "bands", "dn_offset", "imagery_start", "imagery_end")
+    return {name: getattr(request, name) for name in names}
 
 
 def _check_thresholds(request: ScanRequest) -> None:
@@ -176,7 +189,12 @@ def area_of(aoi: Mapping[str, Any] | None) -> BaseGeometry | None:
     return area
 
 
-def _check_area(grid: RasterGrid, area: BaseGeometry | None) -> None:
+def check_area(grid: RasterGrid, area: BaseGeometry | None) -> None:
+    """Check that an area (EPSG:4326; None: everywhere) has cells in a mosaic.
+
+    Raises:
+        ImageryError: it has none.
+    """
     window_px = grid.geometry.window_px
     if not all(grid.cells):
         raise ImageryError(
@@ -215,7 +233,7 @@ def enter(request: ScanRequest, run_dir: Path, settings: Settings, *, resume: bo
         raise RunError(
             f"{run_dir} holds a run already", "an empty or new folder", "choose another folder, or resume the run"
         )
-    ready = prepare(_absolute(request), settings)
+    ready = prepare(absolute(request), settings)
     facts = _facts(ready)
     if has_run:
         stored = read_json(run_dir / REQUEST)
@@ -223,15 +241,17 @@ def enter(request: ScanRequest, run_dir: Path, settings: Settings, *, resume: bo
         return dataclasses.replace(ready, run_id=str(stored["run_id"]))
     if (run_dir / RESULT).exists() or (run_dir.is_dir() and any(run_dir.glob("*.tif"))):
         raise RunError(f"{run_dir} is in use for something else", "an empty or new folder", "choose another folder")
-    run_id = run_dir.name if _RUN_ID.fullmatch(run_dir.name) else new_run_id()
+    run_id = run_dir.name if RUN_ID.fullmatch(run_dir.name) else new_run_id()
     asked_at = datetime.now(UTC).replace(tzinfo=None)
     write_json(run_dir / REQUEST, {"run_id": run_id, "asked_at_utc": asked_at, **facts})
     return dataclasses.replace(ready, run_id=run_id)
 
 
-def _absolute(request: ScanRequest) -> ScanRequest:
-    """The request with files that mean the same from any folder."""
-    paths = tuple(str(Path(path).expanduser().resolve()) if Path(path).exists() else path for path in request.mosaic)
+def absolute(request: ScanRequest) -> ScanRequest:
+    """The request with files that mean the same from any folder and at any time, and without secrets of addresses."""
+    paths = tuple(
+        str(Path(path).expanduser().resolve()) if Path(path).exists() else path for path in listed(request.mosaic)
+    )
     return dataclasses.replace(request, mosaic=paths)
 
 
@@ -239,7 +259,7 @@ def _facts(ready: Prepared) -> dict[str, Any]:
     request = dataclasses.replace(ready.request, model=str(ready.model.folder))
     cells = ready.model.geometry
     return {
-        **request.to_json(),
+        **{name: value for name, value in request.to_json().items() if value or name not in _YOUNG},
         **({} if cells == DISCOVERY_CELLS else {"cells": dataclasses.asdict(cells)}),
         "threshold_used": ready.threshold,
         "model_name": ready.model.name,

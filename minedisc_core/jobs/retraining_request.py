@@ -178,4 +178,5 @@ def _scan_request(run: RunRow, rows: Sequence[Mapping[str, Any]], champion: Mode
         mosaic=tuple(run.summary.mosaic), model="", aoi=mapping(area), level=level,
         bands=bands if stored.get("bands") else None, dn_offset=stored.get("dn_offset"),
         imagery_start=run.summary.imagery_start, imagery_end=run.summary.imagery_end, pictures=False,
+        crs=stored.get("crs"),
     )  # fmt: skip

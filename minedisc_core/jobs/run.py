@@ -32,8 +32,10 @@ from minedisc_core.runs import (
     CANCEL,
     ENGINE,
     RESULT,
+    RESULT_ALONE,
     SCORES,
     SITES,
+    SITES_ALONE,
     read_summary,
     write_atomically,
     write_json,
@@ -92,14 +94,14 @@ def run_scan(
         return _work(request, run_dir, resume, settings or load_settings(), on_progress, nets)
 
 
-def work_on(run_dir: Path, settings: Settings | None = None) -> RunSummary:
+def work_on(run_dir: Path, settings: Settings, nets: Nets | None = None) -> RunSummary:
     """Go on with the run that `start_scan` has entered; a cancel flag that came in the meantime counts.
 
     Raises:
         MinediscError: as `run_scan`.
     """
     with sole_worker(run_dir):
-        return _work(read_request(run_dir), run_dir, True, settings or load_settings())
+        return _work(read_request(run_dir), run_dir, True, settings, nets=nets)
 
 
 def _work(
@@ -108,19 +110,25 @@ def _work(
 ) -> RunSummary:  # fmt: skip
     ready = enter(request, run_dir, settings, resume=resume)
     with ready.mosaic:
-        done = _finished(run_dir)
+        done = _finished(run_dir, ready.request)
         if done:
             return done
-        for name in (FAILED, RESULT, SITES):
+        for name in (FAILED, RESULT, SITES, RESULT_ALONE, SITES_ALONE):
             (run_dir / name).unlink(missing_ok=True)
         return _Run(ready, run_dir, settings, on_progress).execute(nets)
 
 
-def _finished(run_dir: Path) -> RunSummary | None:
-    if not (run_dir / RESULT).exists():
+def _finished(run_dir: Path, request: ScanRequest) -> RunSummary | None:
+    name = _names(request)[1]
+    if not (run_dir / name).exists():
         return None
-    summary = read_summary(run_dir)
+    summary = read_summary(run_dir, name)
     return summary if summary.state is RunState.COMPLETE else None
+
+
+def _names(request: ScanRequest) -> tuple[str, str]:
+    """Files of sites and summary: those of a run that is one of several are joined with the others' first."""
+    return (SITES_ALONE, RESULT_ALONE) if request.members else (SITES, RESULT)
 
 
 class _Run:
@@ -148,15 +156,17 @@ class _Run:
         self._step("grouping hits into sites")
         write_atomically(self.run_dir / SCORES, self._scores_tif(result.scores))
         groups = group_sites(self.ready.run_id, self.ready.grid, self.hits.hits(result.fill), self._rules())
-        write_sites(self.run_dir, groups.sites)
+        sites_name, result_name = _names(self.ready.request)
+        write_sites(self.run_dir, groups.sites, sites_name)
         problems = [f"tile {p.tile.name}: {p.reason}" for p in result.problems]
-        problems += [*self._without_data(result), *self._outside(), *self._other_engine()]
+        problems += [f"not seen: {sentence}" for sentence in self.ready.mosaic.left_out]
+        problems += [*self._without_data(result), *self._outside(), *self._other_engine(), *self.ready.mosaic.remarks]
         if self.ready.request.pictures:
             problems += write_pictures(
                 self.ready.mosaic, groups, self.run_dir, self._step, self.settings.runs, self.ready.grid
             )
         summary = self._summary(result, groups, problems, time.monotonic() - started)
-        write_summary(self.run_dir, summary)
+        write_summary(self.run_dir, summary, result_name)
         self.log.phase("finished")
         return summary
 
@@ -260,7 +270,7 @@ class _Run:
         mosaic, model = self.ready.mosaic, self.ready.model
         return RunSummary(
             run_id=self.ready.run_id,
-            state=RunState.INCOMPLETE if result.problems else RunState.COMPLETE,
+            state=RunState.INCOMPLETE if result.problems or mosaic.left_out else RunState.COMPLETE,
             model=model.name,
             level=mosaic.level or ProductLevel(model.discovery.level),
             threshold=self.ready.threshold,

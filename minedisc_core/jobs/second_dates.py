@@ -35,6 +35,7 @@ from minedisc_core.imagery.chips import (
     write_chip_files,
 )
 from minedisc_core.imagery.geotiff import Mosaic
+from minedisc_core.imagery.network import is_remote
 from minedisc_core.imagery.pictures import Stretch, measure_stretch, picture_bands
 from minedisc_core.imagery.same_ground import read_same_ground
 from minedisc_core.jobs.request import open_request_mosaic, read_request
@@ -152,7 +153,7 @@ def opened(other: DatedRun) -> Mosaic | None:
     """The other run's mosaic if it is still the one that was scanned, else None."""
     try:
         request = read_request(other.folder)
-        stamps = tuple(Path(path).stat().st_mtime_ns for path in request.mosaic)
+        stamps = tuple(Path(path).stat().st_mtime_ns for path in request.mosaic if not is_remote(path))
         return _opened(other, stamps)
     except (MinediscError, OSError):
         return None

@@ -1,11 +1,13 @@
-"""The process of a job, a scan or any other: `python -m minedisc_core.jobs.worker RUN_DIR [--resume]`.
+"""The process of a job, a scan or any other: `python -m minedisc_core.jobs.worker RUN_DIR [--resume] [--addresses]`.
 
 The request lies in the run folder; everything it makes goes there too. A run that was begun goes on, with
-`--resume` or without it, for the folder says what is done.
+`--resume` or without it, for the folder says what is done. `--addresses`: the full addresses of files whose address
+holds a secret come on standard input, as JSON.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sys
@@ -13,9 +15,12 @@ from pathlib import Path
 from types import TracebackType
 
 from minedisc_core.errors import Cancelled, MinediscError
+from minedisc_core.imagery.network import remember
 from minedisc_core.jobs.progress import FAILED
 from minedisc_core.runs import REQUEST, read_json, write_json
+from minedisc_core.settings import load_settings
 
+ADDRESSES = "--addresses"
 _NICE = 5
 """The page must stay quick while a job runs."""
 COMPOSITE, TRAINING, RETRAINING = "composite", "training", "retraining"
@@ -25,15 +30,17 @@ _log = logging.getLogger(__name__)
 
 def main(arguments: list[str]) -> int:
     """Exit code 0: finished (complete or not); 1: failed or cancelled; 2: wrong use."""
-    folders = [word for word in arguments if word != "--resume"]
+    folders = [word for word in arguments if word not in ("--resume", ADDRESSES)]
     if len(folders) != 1:
-        sys.stderr.write("usage: python -m minedisc_core.jobs.worker RUN_DIR [--resume]\n")
+        sys.stderr.write("usage: python -m minedisc_core.jobs.worker RUN_DIR [--resume] [--addresses]\n")
         return 2
     run_dir = Path(folders[0])
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     sys.excepthook = _Reporter(run_dir)
     os.nice(_NICE)
     os.environ.setdefault("GDAL_CACHEMAX", "400")
+    if ADDRESSES in arguments:
+        remember(json.load(sys.stdin))
     try:
         _work_on(run_dir)
     except Cancelled as error:
@@ -64,9 +71,9 @@ def _work_on(folder: Path) -> None:
 
         work_on_composite(folder)
         return
-    from minedisc_core.jobs.run import work_on
+    from minedisc_core.jobs.zones import work_on_all
 
-    work_on(folder)
+    work_on_all(folder, load_settings())
 
 
 class _Reporter:

@@ -39,6 +39,7 @@ def _options(request: dict[str, Any]) -> dict[str, Any]:
             "dn_offset": request.get("dn_offset"),
             "imagery_start": _day(request.get("imagery_start")),
             "imagery_end": _day(request.get("imagery_end")),
+            "crs": request.get("crs"),
         }
     except (TypeError, ValueError) as error:
         raise RunError(f"The run's {REQUEST} is broken: {error}", "a request that a scan wrote") from error

@@ -173,6 +173,7 @@ def summary_from(text: str) -> RunSummary:
     found["coverage"] = Coverage(**found["coverage"])
     found["state"], found["level"] = RunState(found["state"]), ProductLevel(found["level"])
     found["mosaic"], found["problems"] = tuple(found["mosaic"]), tuple(found["problems"])
+    found["members"] = tuple(found.get("members", ()))
     return RunSummary(**{**found, "engine": engine_record(found.get("engine"))})
 
 
