@@ -19,7 +19,7 @@ from urllib.parse import urljoin
 
 from affine import Affine
 from pystac import Asset, Item, ItemCollection
-from pystac.errors import STACError
+from pystac.errors import STACError, STACTypeError
 
 from minedisc_core.domain import ProductLevel
 from minedisc_core.errors import ImageryError
@@ -72,7 +72,7 @@ def read_items(path: str) -> list[Item]:
     features = content.get("features") if content.get("type") == "FeatureCollection" else [content]
     try:
         items = list(ItemCollection(features or []).items)
-    except (STACError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (STACError, STACTypeError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise ImageryError(
             f"{path} is no STAC item collection ({type(error).__name__}: {str(error)[:120]})",
             "a FeatureCollection of STAC items, as a search of a catalogue answers",
