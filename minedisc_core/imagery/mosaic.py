@@ -5,6 +5,7 @@ Where parts overlap, a pixel comes from the first that has all bands there, else
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import threading
 from collections import OrderedDict
@@ -99,6 +100,7 @@ class Mosaic:
         self.paths = tuple(part.name for part in parts)
         boxes = [(w.row, w.col, w.row + w.height, w.col + w.width) for w in (part.window for part in parts)]
         self._boxes = np.array(boxes, np.int64)
+        self._passes_over_faults = False
         self._faults = Faults()
         self._handles = _Handles()
 
@@ -129,7 +131,9 @@ class Mosaic:
         met = self._met_by(window)
         for part in met:
             inside = _intersection(window, part.window)
-            pixels = self._read_part(part, inside, bands)
+            pixels = self._pixels(part, inside, bands)
+            if pixels is None:
+                continue
             if out is None and inside == window and (len(met) == 1 or pixels.all()):
                 return np.moveaxis(pixels, 0, -1)
             if out is None:
@@ -141,6 +145,20 @@ class Mosaic:
         if out is None:
             out = np.zeros((len(bands), window.height, window.width), np.uint16)
         return np.moveaxis(out, 0, -1)
+
+    def without_faults(self) -> Mosaic:
+        """The same mosaic for pictures: what cannot be read is no data there, as a scan has told its reason."""
+        twin = copy.copy(self)
+        twin._passes_over_faults = True
+        return twin
+
+    def _pixels(self, part: Part, inside: PixelWindow, bands: Sequence[str]) -> NDArray[np.uint16] | None:
+        try:
+            return self._read_part(part, inside, bands)
+        except ImageryError:
+            if self._passes_over_faults:
+                return None
+            raise
 
     def _met_by(self, window: PixelWindow) -> list[Part]:
         """The parts that have pixels in a window, in their order."""

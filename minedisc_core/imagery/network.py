@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import rasterio
+from rasterio.session import DummySession
 
 from minedisc_core.errors import ImageryError
 
@@ -130,7 +131,8 @@ def timeout_s() -> float:
 def asking(path: str) -> AbstractContextManager[object]:
     """The settings under which a path is opened and read, for the thread that does it."""
     may_ask = is_remote(path) or path.lower().endswith(".vrt")  # a VRT may name files of a network
-    return rasterio.Env(**network_options()) if may_ask else nullcontext()
+    # Without a session: GDAL finds the keys of S3 by itself, and boto3 need not be there.
+    return rasterio.Env(DummySession(), **network_options()) if may_ask else nullcontext()
 
 
 class _Plain(logging.Filter):

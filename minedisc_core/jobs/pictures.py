@@ -37,6 +37,7 @@ def write_pictures(
     if not picture_kinds(mosaic.bands):
         return []
     problems: list[str] = []
+    mosaic = mosaic.without_faults()
     stretch = measure_stretch(mosaic)
     for kind in available_display_kinds(mosaic):
         step(f"writing map tiles ({kind.replace('_', ' ')})")
