@@ -117,10 +117,14 @@ def _take_file(key: str) -> None:
 
 
 def draw_map(
-    key: str, picture: Picture | None, outline: dict[str, Any] | None, area: dict[str, Any] | None, bounds: Box | None
+    key: str,
+    pictures: Sequence[Picture],
+    outline: dict[str, Any] | None,
+    area: dict[str, Any] | None,
+    bounds: Box | None,
 ) -> None:
-    """A mosaic in true colour, if there is one, with tools to draw and the area as it is now."""
-    made = maps.base([picture] if picture else [], st.session_state.get("scan_basemap"), bounds)
+    """Mosaics in true colour, as far as there are pictures, with tools to draw and the area as it is now."""
+    made = maps.base(pictures, st.session_state.get("scan_basemap"), bounds)
     maps.add_drawing(made)
     groups = [layers.outline_group(t("Mosaic"), outline, "#ffd54a")] if outline else []
     live = (st.session_state.get(MAP_KEY) or {}).get("all_drawings")

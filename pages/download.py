@@ -114,7 +114,7 @@ def _file_name(text: str) -> str:
 
 def show_map(asked: dict[str, Any] | None) -> None:
     """An empty map with tools to draw; a base map helps to find the place."""
-    area.draw_map(AREA_KEY, None, None, asked, _bounds(asked))
+    area.draw_map(AREA_KEY, [], None, asked, _bounds(asked))
     if not maps.basemap_choice("scan_basemap"):
         st.caption(t("To see where you are, choose a base map, type a place, or give the area as a file."))
 

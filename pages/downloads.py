@@ -18,6 +18,7 @@ from minedisc_core.jobs import (
     work_folder,
 )  # fmt: skip
 from pages import area, boundary, frame, labels, mosaics, past_runs, shared, words
+from pages.chosen import Chosen
 from pages.texts import t, translated
 
 WIDTHS = [2.3, 2.6, 1.7, 3.0, 1.2]
@@ -104,7 +105,7 @@ def _source(made: CompositeFolder) -> str:
 def _use(made: CompositeFolder) -> None:
     """Choose the mosaic above, with the area it was made for."""
     with shared.Noted() as noted:
-        chosen = mosaics.Chosen(request := ScanRequest((str(made.out),), ""), shared.opened_mosaic(request), "")
+        chosen = Chosen(request := ScanRequest((str(made.out),), ""), shared.opened_mosaics(request), "")
         if made.request:
             area.save(chosen.key, made.request.aoi)
         st.session_state[mosaics.KEY] = str(made.out)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -10,31 +9,16 @@ from typing import Any
 import streamlit as st
 
 from minedisc_core.domain import ProductLevel
-from minedisc_core.imagery.display import available_display_kinds, write_display
-from minedisc_core.imagery.geotiff import Mosaic, pixel_size_m
+from minedisc_core.imagery.network import is_remote
 from minedisc_core.jobs import ScanRequest, list_composites, list_runs
-from pages import boundary, names, pictures, shared, texts, words
-from pages.pictures import Picture
+from pages import boundary, names, shared, words
+from pages.chosen import Chosen
 from pages.texts import Labels, t
 
 OTHER, NEW = "other", "new"
 KEY = "scan_mosaic"
 AS_FILE_SAYS = "as the file says"
 UNSAID = Labels({AS_FILE_SAYS: "as the file says"})
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """A mosaic that can be opened, with the request that opens it."""
-
-    request: ScanRequest
-    mosaic: Mosaic
-    label: str
-
-    @property
-    def key(self) -> str:
-        """Short name of exactly these pixels."""
-        return self.mosaic.identity[:24]
 
 
 def choose(key: str = KEY) -> Chosen | None:
@@ -46,13 +30,13 @@ def choose(key: str = KEY) -> Chosen | None:
         return None
     paths = _typed_paths() if picked == OTHER else tuple(picked.split("\n"))
     if not paths:
-        st.caption(t("A GeoTIFF or VRT of Sentinel-2 bands, pixels of about 10 m. Several files make one mosaic."))
+        st.caption(t("GeoTIFFs or VRTs of Sentinel-2 bands, pixels of about 10 m, or a list of scenes (STAC items)."))
         return None
     request = ScanRequest(mosaic=paths, model="", **(_unsaid() if picked == OTHER else {}))
     with shared.Noted() as noted:
-        mosaic = shared.opened_mosaic(request)
-        level = f" ({mosaic.level})" if mosaic.level else ""
-        return Chosen(request, mosaic, options.get(picked, Path(paths[0]).stem + level))
+        opened = shared.opened_mosaics(request)
+        level = f" ({opened[0].level})" if opened[0].level else ""
+        return Chosen(request, opened, options.get(picked, names.mosaic_label(paths, shared.settings().demo) + level))
     boundary.explain(noted.error)
     return None
 
@@ -75,7 +59,7 @@ def _options() -> dict[str, str]:
         if made.out.is_file() and made.request:
             known[str(made.out)] = made.out.stem
     for run in list_runs(settings):
-        if run.mosaic and all(Path(path).is_file() for path in run.mosaic):
+        if run.mosaic and all(Path(path).is_file() or is_remote(path) for path in run.mosaic):
             known.setdefault("\n".join(run.mosaic), names.mosaic_label(run.mosaic, settings.demo))
     return known
 
@@ -83,7 +67,11 @@ def _options() -> dict[str, str]:
 def _typed_paths() -> tuple[str, ...]:
     text = st.text_area(
         t("Paths, one a line"),
-        key="scan_paths", height=80, placeholder="/data/mosaic.tif", help=t("Also GDAL's /vsi… paths."),
+        key="scan_paths", height=80, placeholder="/data/mosaic.tif",
+        help=t(
+            "Also folder/*.tif, https:// and s3:// addresses, and STAC item collections (.json). Where files overlap, "
+            "the first one counts."
+        ),
     )  # fmt: skip
     return tuple(line.strip() for line in text.splitlines() if line.strip())
 
@@ -117,33 +105,3 @@ def _unsaid() -> dict[str, Any]:
 
 def _said(value: object) -> str:
     return UNSAID.get(value, str(value))
-
-
-def facts(chosen: Chosen) -> str:
-    """One line on the mosaic: size, bands, level, dates."""
-    mosaic = chosen.mosaic
-    grid = mosaic.grid
-    height_m, width_m = pixel_size_m(grid)
-    area = words.km2(grid.height_px * height_m * grid.width_px * width_m / 1e6)
-    size = t(
-        "{width} x {height} px of {metres} m", width=words.number(grid.width_px), height=words.number(grid.height_px),
-        metres=texts.numerals(f"{width_m:.3g}"),
-    )  # fmt: skip
-    level = str(mosaic.level) if mosaic.level else t("level not given")
-    bands = f"{words.count(len(mosaic.bands), 'band')} ({', '.join(mosaic.bands)})"
-    return " · ".join([area, size, level, bands, words.dates(mosaic.imagery_start, mosaic.imagery_end)])
-
-
-def preview(chosen: Chosen) -> Picture | None:
-    """The mosaic as map tiles, made once and kept."""
-    name = f"{shared.PREVIEW}{chosen.key}"
-    folder = shared.picture_folder(name)
-    missing = [
-        kind for kind in available_display_kinds(chosen.mosaic) if folder and not (folder / f"{kind}.tif").is_file()
-    ]
-    if missing and folder:
-        with st.spinner(t("Preparing the picture of this mosaic, once …")), shared.house().preparing:
-            for kind in missing:
-                if not (folder / f"{kind}.tif").is_file():
-                    write_display(chosen.mosaic, folder / f"{kind}.tif", kind)
-    return pictures.picture(name, chosen.label, chosen.mosaic.source or names.copernicus())

@@ -10,8 +10,8 @@ from streamlit_folium import st_folium
 
 from minedisc_core.grid import WINDOW_PX, square_around
 from minedisc_core.learning.walk import WalkPoint
-from pages import layers, maps, mosaics, point_decisions
-from pages.mosaics import Chosen
+from pages import layers, maps, point_decisions
+from pages.chosen import Chosen, preview
 from pages.texts import t
 
 MAP_KEY = "points_map"
@@ -22,7 +22,7 @@ HERE, UNDECIDED, DECIDED, REGISTER = "#ff3d00", "#4fc3f7", "#81c784", "#ffd54a"
 
 def draw(source: str, points: list[WalkPoint], at: int, chosen: Chosen) -> None:
     """The map, centred on the point; what is clicked is kept before the page is drawn again."""
-    picture = mosaics.preview(chosen)
+    picture = preview(chosen.mosaic, chosen.label)
     bounds = chosen.mosaic.grid.footprint.bounds
     made = maps.base([picture] if picture else [], st.session_state.get("points_basemap"), bounds)
     lon, lat = points[at].lonlat

@@ -8,7 +8,7 @@ from minedisc_core.exports.corrections import corrections_csv
 from minedisc_core.learning.walk import WalkPoint, first_undecided, walk, window_picture
 from minedisc_core.registers.points import PointFile
 from pages import analysts, boundary, frame, mosaics, point_decisions, point_map, point_register, shared, words
-from pages.mosaics import Chosen
+from pages.chosen import Chosen
 from pages.shared import SessionKeys
 from pages.texts import Labels, t
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import streamlit as st
 
-from minedisc_core.detection.models import Model, broken_models, fits, list_models
-from minedisc_core.jobs import ScanRequest, estimate, new_run_id, start_scan
+from minedisc_core.detection.models import Model, broken_models, list_models
+from minedisc_core.jobs import ScanRequest, new_run_id, start_scan
 from pages import area, boundary, champions, download, downloads, frame, maps, mosaics, past_runs, shared, texts, words
-from pages.mosaics import Chosen
+from pages.chosen import Chosen, cost, facts, notes, previews, problem
 from pages.texts import t, translated
 
 
@@ -39,7 +39,8 @@ def main() -> None:
 
 def choose_area_and_model(chosen: Chosen) -> dict[str, Any] | None:
     """The rest of the choices, what the scan will cost, and the button; gives the area."""
-    st.caption(mosaics.facts(chosen))
+    st.caption(facts(chosen))
+    notes(chosen)
     asked = area.choose(chosen.key)
     model = choose_model(chosen)
     if model:
@@ -51,9 +52,9 @@ def choose_area_and_model(chosen: Chosen) -> dict[str, Any] | None:
 def choose_model(chosen: Chosen) -> Model | None:
     """The models that fit the mosaic; a sentence for each that does not."""
     settings = shared.settings()
-    problems = {model.name: fits(model, chosen.mosaic.bands, chosen.mosaic.level) for model in list_models(settings)}
+    problems = {model.name: problem(model, chosen) for model in list_models(settings)}
     usable = {model.name: model for model in list_models(settings) if problems[model.name] is None}
-    others = [problem for problem in problems.values() if problem] + [b.problem for b in broken_models(settings)]
+    others = [each for each in problems.values() if each] + [b.problem for b in broken_models(settings)]
     first = _first_choice(usable)
     name = st.selectbox(
         t("Model"), list(usable), index=first, key="scan_model", placeholder=t("No model fits this mosaic"),
@@ -62,8 +63,8 @@ def choose_model(chosen: Chosen) -> Model | None:
     if others:
         models = words.count(len(others), "other model")
         with st.expander(t("{models} cannot be used here", models=models), expanded=not usable):
-            for problem in others:
-                st.markdown(f"- {boundary.plain(translated(problem))}")
+            for other in others:
+                st.markdown(f"- {boundary.plain(translated(other))}")
     if not problems:
         frame.empty(t("There is no model yet. Put a model folder into the models folder of your home."))
     model = usable.get(name)
@@ -100,22 +101,22 @@ def choose_thresholds(model: Model) -> tuple[float, float | None]:
 
 def start(chosen: Chosen, asked: dict[str, Any] | None, model: Model, threshold: float, isolated: float | None) -> None:
     """What it will cost, and the button."""
-    cost = estimate(chosen.mosaic.grid, asked, model, threads=shared.settings().threads)
+    needed = cost(chosen, asked, model)
     waiting = area.is_waiting(asked)
     if waiting:
         st.markdown(t("**No area yet.**"))
-    elif not cost.km2:
+    elif not needed.km2:
         st.warning(t("No cell of the mosaic lies in this area: draw a larger one, inside the mosaic."))
     else:
         st.markdown(
-            t("**{area}** to scan, in **{time}**.", area=words.km2(cost.km2), time=words.duration(cost.seconds)),
+            t("**{area}** to scan, in **{time}**.", area=words.km2(needed.km2), time=words.duration(needed.seconds)),
             help=t("The net looks 1 km around each place, so the outermost kilometre of a mosaic is not scored."),
         )
     request = replace(
         chosen.request, model=str(model.folder), aoi=asked, threshold=threshold, isolated_threshold=isolated
     )
     st.button(
-        t("Start the scan"), type="primary", icon=":material/play_arrow:", disabled=waiting or not cost.km2,
+        t("Start the scan"), type="primary", icon=":material/play_arrow:", disabled=waiting or not needed.km2,
         key="scan_start", on_click=_start_now, args=(request,),
     )  # fmt: skip
 
@@ -132,11 +133,12 @@ def show_map(chosen: Chosen | None, asked: dict[str, Any] | None) -> None:
     if chosen is None:
         frame.empty(t("Choose a mosaic on the left: its picture appears here. Draw the area to scan on it."))
         return
-    picture = mosaics.preview(chosen)
-    if picture is None:
+    pictures, outline = previews(chosen), chosen.outline
+    if any(each.is_remote for each in chosen.mosaics):
+        st.caption(t("No picture is made of files on a network before they are scanned; the outline is shown."))
+    elif not pictures:
         st.caption(t("No picture can be made of these bands (B2, B3 and B4 are needed); the outline is shown."))
-    outline = chosen.mosaic.grid.footprint
-    area.draw_map(chosen.key, picture, outline.__geo_interface__, asked, outline.bounds)
+    area.draw_map(chosen.key, pictures, outline.__geo_interface__, asked, outline.bounds)
     maps.basemap_choice("scan_basemap")
 
 

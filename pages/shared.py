@@ -17,7 +17,7 @@ from minedisc_core.imagery.geotiff import Mosaic
 from minedisc_core.imagery.outline_file import read_outline
 from minedisc_core.imagery.score_picture import ScorePicture, score_picture
 from minedisc_core.jobs import ScanRequest
-from minedisc_core.jobs.request import open_request_mosaic
+from minedisc_core.jobs.request import open_request_mosaics
 from minedisc_core.jobs.second_dates import SecondDates
 from minedisc_core.registers.points import PointFile, open_points
 from minedisc_core.runs import CHIPS, SCORES
@@ -53,7 +53,7 @@ def close_houses() -> None:
             opened.close()
         _HOUSES.clear()
     SECOND_DATES.forget()
-    for cached in (_tile_reader, _score_overlay, _opened_mosaic, _run_summary, _register_points):
+    for cached in (_tile_reader, _score_overlay, _opened_mosaics, _run_summary, _register_points):
         cached.cache_clear()
 
 
@@ -135,16 +135,18 @@ def _register_points(owner: House, source: str, _changed_ns: int) -> PointFile:
     return open_points(source, owner.settings)
 
 
-def opened_mosaic(request: ScanRequest) -> Mosaic:
-    """The mosaic of a request, kept open until its files change.
+def opened_mosaics(request: ScanRequest) -> tuple[Mosaic, ...]:
+    """The mosaics of a request, one for each coordinate system, kept open until their files change.
 
     Raises:
         ImageryError: a file cannot be used.
     """
-    stamps = tuple(path.stat().st_mtime_ns for path in map(Path, request.mosaic) if path.is_file())
-    return _opened_mosaic(request, stamps)
+    found = _opened_mosaics(request, tuple(p.stat().st_mtime_ns for p in map(Path, request.mosaic) if p.is_file()))
+    if any(each.left_out for each in found):
+        _opened_mosaics.cache_clear()  # what could not be read is asked for again
+    return found
 
 
 @lru_cache(maxsize=4)
-def _opened_mosaic(request: ScanRequest, _stamps: tuple[int, ...]) -> Mosaic:
-    return open_request_mosaic(request)
+def _opened_mosaics(request: ScanRequest, _stamps: tuple[int, ...]) -> tuple[Mosaic, ...]:
+    return tuple(open_request_mosaics(request).values())

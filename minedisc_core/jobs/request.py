@@ -147,7 +147,9 @@ def open_request_mosaic(request: ScanRequest) -> Mosaic:
 
 
 def open_request_mosaics(request: ScanRequest) -> dict[str, Mosaic]:
-    """The mosaics of a request that is not bound to one coordinate system, by its name."""
+    """The mosaics of a request, by their coordinate systems: one, unless it is not bound to one."""
+    if request.crs:
+        return {request.crs: open_request_mosaic(request)}
     return open_mosaics(request.mosaic, **_stated(request))
 
 
