@@ -141,10 +141,7 @@ def opened_mosaics(request: ScanRequest) -> tuple[Mosaic, ...]:
     Raises:
         ImageryError: a file cannot be used.
     """
-    found = _opened_mosaics(request, tuple(p.stat().st_mtime_ns for p in map(Path, request.mosaic) if p.is_file()))
-    if any(each.left_out for each in found):
-        _opened_mosaics.cache_clear()  # what could not be read is asked for again
-    return found
+    return _opened_mosaics(request, tuple(p.stat().st_mtime_ns for p in map(Path, request.mosaic) if p.is_file()))
 
 
 @lru_cache(maxsize=4)

@@ -198,7 +198,7 @@ def _finished_scan(run_dir: Path) -> Ending | None:
     if summary.state is RunState.COMPLETE:
         return summary.state, f"finished: {told}{why}", False
     if not summary.coverage.cells_failed:  # files that could not be opened
-        return summary.state, f"incomplete: {told}{why}", True
+        return summary.state, f"incomplete: {told}; some files could not be read{why}", True
     failed = f"{summary.coverage.cells_failed} cells could not be scanned"
     return summary.state, f"incomplete: {told}; {failed}{why}", True
 
