@@ -26,7 +26,7 @@ CORE = [
 ]
 TELLERS = re.compile(
     r"(?:Usage|Imagery|Model|Register|Store|Run|Minedisc|Value|Type)Error|EventRefused|StoreOwned|Cancelled"
-    r"|RowProblem|_Failure|phase|_?step|leave_out|_sound|rematch"
+    r"|RowProblem|_?Failure|phase|_?step|leave_out|_sound|rematch"
 )
 """Calls whose texts a person reads: errors, rows left out, steps of a scan, why statuses changed."""
 SENTENCES = {
