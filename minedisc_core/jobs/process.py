@@ -16,6 +16,7 @@ from pathlib import Path
 from minedisc_core.errors import RunError
 from minedisc_core.jobs.ownership import WORKER, is_alive, note_worker, read_worker
 from minedisc_core.jobs.progress import FAILED
+from minedisc_core.jobs.reach import reach
 from minedisc_core.jobs.request import ScanRequest, enter
 from minedisc_core.runs import CANCEL, write_atomically
 from minedisc_core.settings import PROJECT_ROOT, Settings, load_settings
@@ -46,11 +47,13 @@ def start_scan(
 
     Raises:
         RunError: the folder holds another run, or a process that works on it.
-        MinediscError: the mosaic, the model or the area cannot be used (nothing is started).
+        MinediscError: the mosaic, the model, the area or the settings' scheduler cannot be used (nothing is started).
     """
     chosen = settings or load_settings()
 
     def enter_scan() -> None:
+        if chosen.scheduler:
+            reach(chosen.scheduler)
         enter(request, run_dir, chosen, resume=resume).mosaic.close()
 
     return start_job(run_dir, enter_scan, chosen)
@@ -98,6 +101,7 @@ def _spawn(run_dir: Path, settings: Settings) -> subprocess.Popen[bytes]:
         "MINEDISC_THREADS": str(settings.threads),
         "MINEDISC_ENGINE": settings.engine,
         "MINEDISC_ENGINE_CACHE": str(settings.engine_cache),
+        "MINEDISC_SCHEDULER": settings.scheduler,
     }
     with (run_dir / LOG).open("ab") as log:
         return subprocess.Popen(

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import shapely
 from shapely.errors import ShapelyError
@@ -23,6 +23,7 @@ from minedisc_core.domain import ProductLevel
 from minedisc_core.errors import ImageryError, ModelError, RunError, UsageError
 from minedisc_core.grid import DISCOVERY_CELLS, RasterGrid
 from minedisc_core.imagery.geotiff import Mosaic, open_mosaic
+from minedisc_core.jobs.places import checked_results
 from minedisc_core.runs import REQUEST, RESULT, read_json, write_json
 from minedisc_core.settings import Settings
 
@@ -55,6 +56,8 @@ class ScanRequest:
     imagery_end: date | None = None
     pictures: bool = True
     """Write map-tile pyramids and chips at the end."""
+    results: str | None = None
+    """Where the results of tiles are kept (`jobs.places`), by the run's id; None = in the run's folder."""
 
     def to_json(self) -> dict[str, Any]:
         """The request as a JSON object."""
@@ -69,7 +72,8 @@ class ScanRequest:
             RunError: the object is not a request.
         """
         try:
-            found = {field.name: content[field.name] for field in dataclasses.fields(cls)}
+            known = {"results": None, **content}  # runs that are older than the field kept them in their folders
+            found = {field.name: known[field.name] for field in dataclasses.fields(cls)}
             return cls(
                 **{
                     **found,
@@ -94,6 +98,12 @@ class Prepared:
     mosaic: Mosaic
     area: BaseGeometry | None
     threshold: float
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.mosaic.close()
 
     @property
     def grid(self) -> RasterGrid:
@@ -215,6 +225,8 @@ def enter(request: ScanRequest, run_dir: Path, settings: Settings, *, resume: bo
         raise RunError(
             f"{run_dir} holds a run already", "an empty or new folder", "choose another folder, or resume the run"
         )
+    if has_run and request.results is None:
+        request = dataclasses.replace(request, results=read_json(run_dir / REQUEST).get("results"))
     ready = prepare(_absolute(request), settings)
     facts = _facts(ready)
     if has_run:
@@ -232,7 +244,8 @@ def enter(request: ScanRequest, run_dir: Path, settings: Settings, *, resume: bo
 def _absolute(request: ScanRequest) -> ScanRequest:
     """The request with files that mean the same from any folder."""
     paths = tuple(str(Path(path).expanduser().resolve()) if Path(path).exists() else path for path in request.mosaic)
-    return dataclasses.replace(request, mosaic=paths)
+    results = checked_results(request.results) if request.results else None
+    return dataclasses.replace(request, mosaic=paths, results=results)
 
 
 def _facts(ready: Prepared) -> dict[str, Any]:

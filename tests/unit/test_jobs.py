@@ -24,6 +24,7 @@ from minedisc_core.imagery.geotiff import open_mosaic
 from minedisc_core.jobs import ScanRequest, cancel, estimate, list_runs, new_run_id, read_progress, read_request
 from minedisc_core.jobs.ownership import is_alive, note_worker, sole_worker
 from minedisc_core.jobs.patches import PatchCutter
+from minedisc_core.jobs.places import Folder
 from minedisc_core.jobs.progress import ProgressLog
 from minedisc_core.jobs.request import area_of, enter
 from minedisc_core.jobs.tiles import TileFiles
@@ -184,7 +185,7 @@ def test_a_crossed_polygon_is_made_valid():
 
 
 def test_a_tile_result_is_read_as_it_was_saved(tmp_path):
-    files, tile = TileFiles(tmp_path), Tile(3, 5, 0, 4)
+    files, tile = TileFiles(Folder(tmp_path)), Tile(3, 5, 0, 4)
     result = TileResult(
         np.random.default_rng(0).normal(size=(2, 4, 64)).astype(np.float32), np.ones((22, 40), np.uint8)
     )
@@ -197,22 +198,21 @@ def test_a_tile_result_is_read_as_it_was_saved(tmp_path):
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 torn", b"\x80\x04pickle"])
 def test_a_torn_tile_result_counts_as_missing(tmp_path, content):
-    files, tile = TileFiles(tmp_path), Tile(0, 2, 0, 4)
-    files.path(tile).write_bytes(content)
+    files, tile = TileFiles(Folder(tmp_path)), Tile(0, 2, 0, 4)
+    (tmp_path / f"{tile.name}.npz").write_bytes(content)
     assert files.load(tile) is None
 
 
 def test_a_tile_result_of_another_size_counts_as_missing(tmp_path):
-    files = TileFiles(tmp_path)
+    files = TileFiles(Folder(tmp_path))
     files.save(Tile(0, 2, 0, 4), TileResult(np.zeros((2, 4, 64), np.float32), np.zeros((22, 40), np.uint8)))
     assert files.load(Tile(0, 3, 0, 4)) is None
 
 
 def test_scratch_files_of_a_killed_process_are_swept(tmp_path):
-    files = TileFiles(tmp_path)
-    (files.folder / ".000000_000000.npz.abc").write_bytes(b"half")
-    files.sweep()
-    assert list(files.folder.iterdir()) == []
+    (tmp_path / ".000000_000000.npz.abc").write_bytes(b"half")
+    Folder(tmp_path).sweep()
+    assert list(tmp_path.iterdir()) == []
 
 
 @given(st.integers(0, 20_000_000), st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), max_size=40))
