@@ -204,6 +204,14 @@ class Cluster:
                 self.most_workers = max(self.most_workers, len(running))
         return self._size
 
+    def is_connected(self, generation: int) -> bool:
+        """Whether what was given out in this generation may still be answered."""
+        return self._client is not None and generation == self.generation
+
+    def is_lost(self, generation: int) -> bool:
+        """Whether nobody has begun anew since this generation."""
+        return self._client is None or generation == self.generation
+
     def submit(self, tile: Tile) -> Future | None:
         """The future of a tile; None if the scheduler is lost."""
         if self._client is None or self._order is None:
@@ -224,10 +232,11 @@ class Cluster:
                 if self._order is not None:
                     self.give(self._order)
                 return ""
-            except (RunError, OSError, RuntimeError) as error:
+            except (RunError, OSError, RuntimeError) as failure:
                 self._leave()
+                error = failure.found if isinstance(failure, RunError) else str(failure)
                 if time.monotonic() > until:
-                    self._lost = f"the scheduler {self.address} was lost and did not come back ({str(error)[:200]})"
+                    self._lost = f"the scheduler {self.address} was lost and did not come back ({error})"
             time.sleep(_LOOK_S)
         return self._lost or "cancelled"
 
@@ -254,6 +263,8 @@ class Cluster:
                     "or fewer threads, or look into their logs, then resume the run"
                 )
             except (ImportError, AttributeError, OSError, RuntimeError, ValueError) as error:
+                if self._client is None or self._client.status != "running":
+                    raise CancelledError from error
                 return Failure(f"{type(error).__name__}: {str(error)[:300]}")
             alone_since = None if self.count().workers else alone_since or time.monotonic()
             if alone_since and time.monotonic() > alone_since + PATIENCE_S:
@@ -289,7 +300,7 @@ class _GivenOut:
     def result(self) -> TileResult | Failure:
         """Wait for the tile and read its result."""
         for _ in range(_MOST_RESTARTS):
-            if self._future is None:
+            if self._future is None or not self._cluster.is_connected(self._generation):
                 reason = self._again()
                 if reason:
                     return Failure(reason)
@@ -304,7 +315,7 @@ class _GivenOut:
 
     def _again(self) -> str:
         """Give the tile out once more, to the scheduler that came back; why not, else nothing."""
-        if self._generation == self._cluster.generation:
+        if self._cluster.is_lost(self._generation):
             reason = self._cluster.come_back()
             if reason:
                 return reason

@@ -1,7 +1,8 @@
-"""A scan on a Dask cluster of real processes: the same result to the last bit, and what happens when things go wrong."""
+"""A scan on a Dask cluster of real processes: the same result to the last bit, and what becomes of it when it fails."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import resource
@@ -11,7 +12,6 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
 from pathlib import Path
 
 import dask
@@ -20,6 +20,8 @@ import pytest
 import rasterio
 from distributed import Client
 from rasterio.shutil import copy as copy_raster
+from rasterio.warp import transform_bounds
+from shapely.geometry import box, mapping
 
 from minedisc_core.bench.range_server import serve_ranges
 from minedisc_core.domain import ProductLevel, RunState
@@ -240,20 +242,30 @@ def test_a_damaged_file_fails_its_own_tiles_only(on_workers, tmp_path):
     assert {name: tiles_of(tmp_path / "run")[name] for name in kept} == kept
 
 
-def test_a_server_that_stalls_fails_the_tiles_that_it_holds_up(on_workers, alone, tmp_path):
+def test_a_server_that_stalls_fails_the_tiles_that_it_holds_up(on_workers, alone, faults, tmp_path):
     settings, request = on_workers
+    (faults / "slow").write_text("0.3")
+    with rasterio.open(request.mosaic[0]) as raster:
+        west, south, east, north = transform_bounds(raster.crs, "EPSG:4326", *raster.bounds)
+    four_tiles = box(west, north - 0.6 * (north - south), west + 0.6 * (east - west), north)
     copy_raster(request.mosaic[0], tmp_path / "m.tif", driver="GTiff", tiled=True, compress="zstd", interleave="band")
     with serve_ranges(tmp_path) as server:
-        request = dataclasses.replace(request, mosaic=(f"/vsicurl/{server.url}/m.tif",))
+        request = dataclasses.replace(request, mosaic=(f"/vsicurl/{server.url}/m.tif",), aoi=mapping(four_tiles))
         stall = at_tile(1, lambda: server.faults.update({"m.tif": "stalls"}))
         summary = run_scan(request, tmp_path / "run", settings=settings, on_progress=stall)
         assert summary.state is RunState.INCOMPLETE
         assert any("cannot be read" in problem for problem in summary.problems)
         kept = tiles_of(tmp_path / "run")
-        assert 1 <= len(kept) < TILE_COUNT
+        assert 1 <= len(kept) < 4
         server.faults.clear()
         run_scan(request, tmp_path / "run", resume=True, settings=settings)
-        check_same(tmp_path / "run", alone, kept)
+    after = tiles_of(tmp_path / "run")
+    assert len(after) == 4
+    assert {name: after[name] for name in kept} == kept
+    found, whole = scores_of(tmp_path / "run"), scores_of(alone)
+    np.testing.assert_array_equal(found[np.isfinite(found)], whole[np.isfinite(found)])
+    assert np.isfinite(found).sum() > 1_000
+    check_nothing_is_half_written(tmp_path / "run")
 
 
 def refused(settings, request, run_dir):
@@ -267,7 +279,7 @@ def refused(settings, request, run_dir):
 
 def test_where_no_scheduler_listens_nothing_is_begun(place, tmp_path, monkeypatch):
     settings, request = place
-    monkeypatch.setattr(cluster, "CONNECT_S", 1.0)
+    monkeypatch.setattr(cluster, "REACH_S", 1.0)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         for port in (1, silent.getsockname()[1]):
             there = f"tcp://127.0.0.1:{port}"
@@ -312,17 +324,19 @@ def test_results_that_workers_would_write_elsewhere_are_refused(on_workers, tmp_
 def test_a_worker_without_memory_fails_its_tile_and_the_rest_goes_on(place, alone, faults, tmp_path):
     settings, request = place
     (faults / "eat").write_text(str(27 * 95))
-    with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
-        with local_workers(2, preload=[str(HERE / "faulty_worker.py")], memory_limit="1 GB") as address:
-            there = dataclasses.replace(settings, scheduler=address)
-            summary = run_scan(request, tmp_path / "run", settings=there)
-            assert summary.state is RunState.INCOMPLETE
-            told = [problem for problem in summary.problems if problem.startswith("tile ")]
-            assert any("1 workers that had it died" in problem and "000096_" in problem for problem in told)
-            kept = tiles_of(tmp_path / "run")
-            assert 1 <= len(kept) < TILE_COUNT
-            (faults / "eat").unlink()
-            run_scan(request, tmp_path / "run", resume=True, settings=there)
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        local_workers(2, preload=[str(HERE / "faulty_worker.py")], memory_limit="1 GB") as address,
+    ):
+        there = dataclasses.replace(settings, scheduler=address)
+        summary = run_scan(request, tmp_path / "run", settings=there)
+        assert summary.state is RunState.INCOMPLETE
+        told = [problem for problem in summary.problems if problem.startswith("tile ")]
+        assert any("1 workers that had it died" in problem and "000096_" in problem for problem in told)
+        kept = tiles_of(tmp_path / "run")
+        assert 1 <= len(kept) < TILE_COUNT
+        (faults / "eat").unlink()
+        run_scan(request, tmp_path / "run", resume=True, settings=there)
     check_same(tmp_path / "run", alone, kept)
 
 
@@ -331,7 +345,7 @@ def free_port():
         return server.getsockname()[1]
 
 
-@contextmanager
+@contextlib.contextmanager
 def process(*words):
     """A process of Dask's, ended when the test is."""
     started = subprocess.Popen(
@@ -342,6 +356,12 @@ def process(*words):
     finally:
         started.kill()
         started.wait()
+
+
+def wait_until_up(port):
+    """Until the scheduler has a worker."""
+    with Client(f"tcp://127.0.0.1:{port}", timeout=60, set_as_default=False) as client:
+        client.wait_for_workers(1, timeout=60)
 
 
 def scheduler_at(port):
@@ -360,12 +380,39 @@ def test_a_scheduler_that_is_killed_and_started_again_loses_nothing(place, alone
     (faults / "slow").write_text("0.2")
     port, run_dir, kept = free_port(), tmp_path / "run", {}
     there = dataclasses.replace(settings, scheduler=f"tcp://127.0.0.1:{port}")
-    with scheduler_at(port) as first, worker_of(port, tmp_path), process("this") as _:
+    with contextlib.ExitStack() as stack:
+        first = stack.enter_context(scheduler_at(port))
+        stack.enter_context(worker_of(port, tmp_path / "first"))
+        wait_until_up(port)
 
         def kill():
             kept.update(tiles_of(run_dir))
             first.kill()
             first.wait()
+            stack.enter_context(scheduler_at(port))
+            stack.enter_context(worker_of(port, tmp_path / "second"))
 
         run_scan(request, run_dir, settings=there, on_progress=at_tile(2, kill))
+    assert 2 <= len(kept) < TILE_COUNT
+    check_same(run_dir, alone, kept)
+
+
+def test_a_scheduler_that_stays_away_leaves_each_tile_its_reason_and_one_process_finishes(
+    place, alone, faults, tmp_path, monkeypatch
+):
+    settings, request = place
+    (faults / "slow").write_text("0.2")
+    port, run_dir = free_port(), tmp_path / "run"
+    there = dataclasses.replace(settings, scheduler=f"tcp://127.0.0.1:{port}")
+    with scheduler_at(port) as only, worker_of(port, tmp_path):
+        wait_until_up(port)
+        monkeypatch.setattr(cluster, "PATIENCE_S", 2.0)
+        summary = run_scan(request, run_dir, settings=there, on_progress=at_tile(2, only.kill))
+    assert summary.state is RunState.INCOMPLETE
+    told = [problem for problem in summary.problems if problem.startswith("tile ")]
+    kept = tiles_of(run_dir)
+    assert TILE_COUNT - len(kept) <= len(told) <= TILE_COUNT - 2
+    assert all(f"{there.scheduler} was lost and did not come back" in problem for problem in told)
+    check_nothing_is_half_written(run_dir)
+    run_scan(request, run_dir, resume=True, settings=settings)
     check_same(run_dir, alone, kept)
