@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from distributed import Client, Future, KilledWorker, LocalCluster, WorkerPlugin
 from distributed.client import CancelledError
@@ -26,6 +26,9 @@ from minedisc_core.grid import Tile
 from minedisc_core.jobs import orders
 from minedisc_core.jobs.orders import PROBE, Facts, Order, Readiness
 from minedisc_core.jobs.reach import REACH_S, no_scheduler, reach
+from minedisc_core.jobs.versions import check_facts, check_versions, some
+
+Answer = TypeVar("Answer")
 
 PATIENCE_S = 60.0
 """How long a run waits for a first worker, and for a scheduler or the last worker to come back."""
@@ -36,8 +39,6 @@ _LOOK_S = 0.2
 _COUNT_S = 2.0
 """Between two looks at how many workers there are."""
 _MOST_RESTARTS = 5
-_TOLD = 5
-"""Workers that are named in a refusal."""
 _SEEN_TRIES = 5
 """Looks for a result that a worker has written: a network file system may show it late."""
 
@@ -68,6 +69,12 @@ def cluster(address: str, is_cancelled: Callable[[], bool] = lambda: False) -> I
         yield found
     finally:
         found.close()
+
+
+def ask_workers(address: str, question: Callable[[], Answer]) -> list[Answer]:
+    """What each worker of a scheduler answers to a function of the package."""
+    with Client(address, timeout=REACH_S, set_as_default=False) as client:
+        return list(client.run(question).values())
 
 
 def _say_it_in_the_log() -> None:
@@ -130,8 +137,8 @@ class Cluster:
         reach(self.address, within_s)
         try:
             self._client = Client(self.address, timeout=within_s, name="minedisc", set_as_default=False)
-            _check_versions(self._client.get_versions())
-            _check_facts(self._first_facts(self._client))
+            check_versions(self._client.get_versions())
+            check_facts(self._first_facts(self._client))
         except (OSError, ValueError, ImportError) as error:
             raise no_scheduler(self.address, str(error)) from error
         self.generation += 1
@@ -174,7 +181,7 @@ class Cluster:
             if isinstance(each, Exception) or each.problem
         }
         if problems:
-            raise RunError(f"{len(problems)} of {len(told)} workers cannot work on the run: {_some(problems)}")
+            raise RunError(f"{len(problems)} of {len(told)} workers cannot work on the run: {some(problems)}")
         answers = [each for each in told.values() if isinstance(each, Readiness)]
         self.processors = orders.other_processors(order, answers)
 
@@ -336,50 +343,3 @@ class _GivenOut:
         if self._future is not None:
             with suppress(OSError, RuntimeError, CancelledError):
                 self._future.cancel()
-
-
-def _check_versions(found: dict[str, Any]) -> None:
-    """Scheduler and workers must run this process's Python (major and minor version) and Dask."""
-    wanted = _relevant(found["client"])
-    others = {"scheduler": found["scheduler"], **found["workers"]}
-    odd = {name: _difference(_relevant(each), wanted) for name, each in others.items()}
-    odd = {name: difference for name, difference in odd.items() if difference}
-    if odd:
-        raise RunError(
-            f"the cluster has other versions than this process: {_some(odd)}",
-            f"everywhere Python {wanted['python']} and distributed {wanted['distributed']}",
-            "install the same requirements.txt on scheduler and workers, or start minedisc with theirs",
-        )
-
-
-def _relevant(facts: dict[str, Any]) -> dict[str, str]:
-    packages = facts["packages"]
-    python = ".".join(str(packages.get("python", "")).split(".")[:2])
-    return {"python": python, **{name: str(packages.get(name)) for name in ("dask", "distributed")}}
-
-
-def _difference(found: dict[str, str], wanted: dict[str, str]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in found.items() if value != wanted[name])
-
-
-def _check_facts(told: dict[str, Facts | Exception]) -> None:
-    """All workers must hold this very minedisc."""
-    mine = orders.facts()
-    odd = {}
-    for worker, each in told.items():
-        if isinstance(each, Exception):
-            odd[worker] = f"minedisc cannot be imported there ({type(each).__name__}: {str(each)[:100]})"
-        elif (each.minedisc, each.code) != (mine.minedisc, mine.code):
-            has = f"minedisc {each.minedisc}" + (" of other code" if each.minedisc == mine.minedisc else "")
-            odd[worker] = f"on {each.host}: {has}"
-    if odd:
-        raise RunError(
-            f"workers have another minedisc than this process: {_some(odd)}",
-            f"minedisc {mine.minedisc}, the same code everywhere",
-            "install the same version on all workers and start them again",
-        )
-
-
-def _some(told: dict[str, str]) -> str:
-    named = "; ".join(f"{name} ({what})" for name, what in list(told.items())[:_TOLD])
-    return named + (f" and {len(told) - _TOLD} more" if len(told) > _TOLD else "")
