@@ -36,6 +36,8 @@ TILES_PER_THREAD = 3
 """Tiles that are given out for each thread of the workers: so many may be done before one that takes long."""
 _LOOK_S = 0.2
 """Between two looks at the flag that cancels."""
+_POLL_S = 0.005
+"""Between two looks at the status of a tile."""
 _COUNT_S = 2.0
 """Between two looks at how many workers there are."""
 _MOST_RESTARTS = 5
@@ -248,36 +250,46 @@ class Cluster:
         return self._lost or "cancelled"
 
     def wait(self, future: Future) -> str | None:
-        """Wait for a tile.
+        """Wait for a tile; its future is asked for its status only, which is known here: nothing is fetched.
 
         Returns:
-            What the worker answered (None: done, else its reason), or why there is no answer.
+            None: it is done; else why not.
 
         Raises:
             CancelledError: the scheduler was lost, and the tile must be given out again.
         """
         alone_since: float | None = None
-        while True:
-            try:
-                answer: str | None = future.result(timeout=_LOOK_S)
-                return answer
-            except TimeoutError:
-                if self._is_cancelled():
-                    return Failure("cancelled")
-            except KilledWorker as error:
-                return Failure(
-                    f"{error.allowed_failures + 1} workers that had it died one after the other: give them more memory "
-                    "or fewer threads, or look into their logs, then resume the run"
-                )
-            except (ImportError, AttributeError, OSError, RuntimeError, ValueError) as error:
-                if self._client is None or self._client.status != "running":
-                    raise CancelledError from error
-                return Failure(f"{type(error).__name__}: {str(error)[:300]}")
-            alone_since = None if self.count().workers else alone_since or time.monotonic()
-            if alone_since and time.monotonic() > alone_since + PATIENCE_S:
+        looked = time.monotonic()
+        while future.status in ("pending", "lost"):
+            time.sleep(_POLL_S)
+            if time.monotonic() < looked + _LOOK_S:
+                continue
+            looked = time.monotonic()
+            if self._is_cancelled():
+                return Failure("cancelled")
+            alone_since = None if self.count().workers else alone_since or looked
+            if alone_since and looked > alone_since + PATIENCE_S:
                 return Failure(
                     f"no worker of {self.address} took it for {PATIENCE_S:.0f} s: all have gone or have no memory left"
                 )
+        return None if future.status == "finished" else self._why(future)
+
+    def _why(self, future: Future) -> str:
+        """Why a future did not end well."""
+        try:
+            future.result()
+        except orders.TileFailed as error:
+            return str(error)
+        except KilledWorker as error:
+            return Failure(
+                f"{error.allowed_failures + 1} workers that had it died one after the other: give them more memory "
+                "or fewer threads, or look into their logs, then resume the run"
+            )
+        except (ImportError, AttributeError, OSError, RuntimeError, ValueError) as error:
+            if self._client is None or self._client.status != "running":
+                raise CancelledError from error
+            return f"{type(error).__name__}: {str(error)[:300]}"
+        return "the worker gave no answer"
 
     def close(self) -> None:
         """Take the order back and leave; what a worker has begun it still finishes."""

@@ -225,7 +225,7 @@ def _check_place(order: Order) -> None:
         raise RunError(
             f"{place} is not the folder that the scan's own process sees under this name",
             "a folder of a shared file system, at the same path everywhere",
-            "put the run on one, or give --results a URL such as s3://BUCKET/FOLDER",
+            "put the run on one, or give the URL of an object store with --results",
         )
     own = f"{PROBE}-{socket.gethostname()}-{os.getpid()}"
     place.write(own, order.probe)
@@ -238,20 +238,23 @@ def _held(name: str) -> _Held:
     return _HELD[name]
 
 
-def work(name: str, tile: Tile) -> str | None:
+class TileFailed(Exception):
+    """A tile could not be done; the text is the reason, with the worker's host."""
+
+
+def work(name: str, tile: Tile) -> None:
     """Read and score a tile and keep its result; a result that is there already is left as it is.
 
-    Returns:
-        None once the result is kept, else the reason, with the worker's host.
+    Raises:
+        TileFailed: it could not be done; nothing is kept.
     """
     try:
         held = _held(name)
-        if held.order.files.load(tile) is not None:
-            return None
-        failure = _score(held, tile)
+        failure = None if held.order.files.load(tile) is not None else _score(held, tile)
     except TILE_ERRORS as error:
         failure = str(error) if isinstance(error, MinediscError) else f"{type(error).__name__}: {error}"
-    return failure and f"{failure} (worker on {socket.gethostname()})"
+    if failure:
+        raise TileFailed(f"{failure} (worker on {socket.gethostname()})")
 
 
 def _score(held: _Held, tile: Tile) -> str | None:

@@ -177,7 +177,7 @@ class Bucket:
             raise RunError(
                 f"{self.url} needs a package that is not installed ({str(error)[:150]})",
                 "fsspec's driver for such a URL, here and on every worker",
-                "install it: s3fs for s3://, gcsfs for gs://, adlfs for abfs://",
+                "install it (s3fs, gcsfs, adlfs)",
             ) from error
         except Exception as error:  # each store's driver has errors of its own: told, never kept quiet
             raise RunError(

@@ -38,6 +38,6 @@ def no_scheduler(address: str, why: str) -> RunError:
     """The error for an address at which no scheduler answers."""
     return RunError(
         f"no Dask scheduler answers at {address} ({why[:150]})",
-        "the address of a running scheduler, such as tcp://HOST:8786",
+        "the address of a running scheduler",
         "start it, or correct --scheduler or MINEDISC_SCHEDULER",
     )

@@ -1,4 +1,4 @@
-"""`bench workers` on a small file: all its figures are there, and all ways find the same; how fast they are, is no test."""
+"""`bench workers` on a small file: all its figures are there, and all ways find the same; their speed is no test."""
 
 from __future__ import annotations
 
