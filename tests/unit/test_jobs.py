@@ -22,11 +22,12 @@ from minedisc_core.errors import ImageryError, MinediscError, ModelError, RunErr
 from minedisc_core.grid import Tile, window_of_cell
 from minedisc_core.imagery.geotiff import open_mosaic
 from minedisc_core.jobs import ScanRequest, cancel, estimate, list_runs, new_run_id, read_progress, read_request
+from minedisc_core.jobs.hits import HitCollector
 from minedisc_core.jobs.ownership import is_alive, note_worker, sole_worker
 from minedisc_core.jobs.patches import PatchCutter
 from minedisc_core.jobs.places import Folder
 from minedisc_core.jobs.progress import ProgressLog
-from minedisc_core.jobs.request import area_of, enter
+from minedisc_core.jobs.request import area_of, enter, open_request_mosaic
 from minedisc_core.jobs.tiles import TileFiles
 from minedisc_core.runs import CANCEL, PROGRESS, REQUEST, write_json
 
@@ -356,3 +357,40 @@ def test_an_estimate_grows_with_the_area(request_for, settings):
     assert 0 < part.seconds <= whole.seconds
     km2, seconds = whole
     assert (km2, seconds) == (whole.km2, whole.seconds)
+
+
+def test_results_elsewhere_are_recorded_and_found_again_by_a_resumed_run(request_for, settings, tmp_path):
+    first = enter(replace(request_for, results="memory://bucket/x"), tmp_path / "run", settings, resume=False)
+    assert json.loads((tmp_path / "run" / REQUEST).read_text())["results"] == "memory://bucket/x"
+    again = enter(request_for, tmp_path / "run", settings, resume=True)
+    assert (again.run_id, again.request.results) == (first.run_id, "memory://bucket/x")
+    with pytest.raises(RunError, match="another results"):
+        enter(replace(request_for, results="memory://bucket/y"), tmp_path / "run", settings, resume=True)
+
+
+def test_a_run_that_is_older_than_results_elsewhere_is_resumed(request_for, settings, tmp_path):
+    enter(request_for, tmp_path / "run", settings, resume=False)
+    stored = json.loads((tmp_path / "run" / REQUEST).read_text())
+    del stored["results"]
+    (tmp_path / "run" / REQUEST).write_text(json.dumps(stored))
+    assert enter(request_for, tmp_path / "run", settings, resume=True).request.results is None
+    assert read_request(tmp_path / "run").results is None
+
+
+def test_hits_whose_patches_cannot_be_read_again_are_kept_with_an_unknown_class(request_for, settings):
+    class Class:
+        def probabilities(self, _patches):
+            raise AssertionError("there is nothing to classify")
+
+    def gone(_window):
+        raise ImageryError("rows 0-405 of mosaic.tif cannot be read")
+
+    model = load_model("m", settings)
+    with open_request_mosaic(request_for) as mosaic:
+        hits = HitCollector(mosaic, model, 0.5)
+        hits.net, hits._patches = Class(), PatchCutter(gone)
+        hits.take(0, np.array([[0.1, 0.9, 0.8]], np.float32))
+        found = hits.hits(np.zeros((1, 3), np.float32))
+    assert found.cells.tolist() == [[0, 1], [0, 2]]
+    assert np.isnan(found.probabilities).all()
+    assert hits.unread == ["the impact class of 2 hits is unknown: rows 0-405 of mosaic.tif cannot be read."]
