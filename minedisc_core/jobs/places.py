@@ -98,7 +98,8 @@ class Bucket:
     def _store(self) -> tuple[Any, str]:
         from fsspec.core import url_to_fs
 
-        found: tuple[Any, str] = self._told("opened", lambda: url_to_fs(self.url))
+        # A listing that is kept would hide what workers write after it.
+        found: tuple[Any, str] = self._told("opened", lambda: url_to_fs(self.url, use_listings_cache=False))
         return found
 
     def read(self, name: str) -> bytes | None:
@@ -139,7 +140,6 @@ class Bucket:
         store, root = self._store
 
         def found() -> set[str]:
-            store.invalidate_cache()
             try:
                 return {path.rpartition("/")[2] for path in store.find(root)}
             except FileNotFoundError:

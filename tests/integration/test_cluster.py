@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import os
 import resource
 import shutil
@@ -12,13 +13,16 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 
 import dask
 import numpy as np
+import psutil
 import pytest
 import rasterio
 from distributed import Client
+from moto.server import ThreadedMotoServer
 from rasterio.shutil import copy as copy_raster
 from rasterio.warp import transform_bounds
 from shapely.geometry import box, mapping
@@ -32,6 +36,7 @@ from minedisc_core.imagery.demo import generate_scene
 from minedisc_core.imagery.writing import write_mosaic
 from minedisc_core.jobs import ScanRequest, cancel, cluster, read_progress, run_scan, start_scan
 from minedisc_core.jobs.cluster import local_workers
+from minedisc_core.jobs.places import place_of
 from minedisc_core.runs import REQUEST, RESULT, SCORES, TILES, read_sites, read_summary
 from minedisc_core.settings import PROJECT_ROOT, load_settings
 
@@ -416,3 +421,74 @@ def test_a_scheduler_that_stays_away_leaves_each_tile_its_reason_and_one_process
     check_nothing_is_half_written(run_dir)
     run_scan(request, run_dir, resume=True, settings=settings)
     check_same(run_dir, alone, kept)
+
+
+def test_the_command_with_workers_of_its_own_stops_on_ctrl_c_and_goes_on(place, alone, faults, tmp_path, monkeypatch):
+    _, request = place
+    monkeypatch.setenv("DASK_DISTRIBUTED__WORKER__PRELOAD", f"['{HERE / 'faulty_worker.py'}']")
+    (faults / "slow").write_text("0.5")
+    run_dir = tmp_path / "run"
+    words = [sys.executable, "-m", "minedisc_core.cli", "scan", "--mosaic", request.mosaic[0], "--model", "demo-l1c"]
+    words += ["--run", str(run_dir), "--workers", "2"]
+    scan = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: len(tiles_of(run_dir)) >= 2)
+    family = psutil.Process(scan.pid).children(recursive=True)
+    scan.send_signal(signal.SIGINT)
+    _, told = scan.communicate(timeout=30)
+    assert scan.returncode == 1
+    assert "--resume" in told
+    assert "Traceback" not in told
+    psutil.wait_procs(family, timeout=30)
+    assert not any(member.is_running() for member in family)
+    kept = tiles_of(run_dir)
+    (faults / "slow").unlink()
+    done = subprocess.run([*words, "--resume"], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "scored by: 2 workers of tcp://127.0.0.1:" in done.stdout
+    np.testing.assert_array_equal(scores_of(run_dir), scores_of(alone))
+    assert {name: tiles_of(run_dir)[name] for name in kept} == kept
+
+
+@pytest.fixture
+def bucket(monkeypatch):
+    """A bucket of an S3 server on loopback, for this process and for workers that are started from now on."""
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    environment = {"AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_ACCESS_KEY_ID": "testing"}
+    environment |= {"AWS_SECRET_ACCESS_KEY": "not-to-be-told", "AWS_DEFAULT_REGION": "us-east-1"}
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with urllib.request.urlopen(
+        urllib.request.Request(f"http://{host}:{port}/results", method="PUT"), timeout=30
+    ) as made:
+        assert made.status == 200
+    yield "s3://results/wide"
+    server.stop()
+
+
+def test_results_in_a_bucket_are_found_by_a_resumed_run_and_no_credential_is_written(
+    place, alone, faults, bucket, tmp_path
+):
+    settings, request = place
+    (faults / "slow").write_text("0.2")
+    run_dir = tmp_path / "run"
+    with local_workers(1, preload=[str(HERE / "faulty_worker.py")]) as address:
+        there = dataclasses.replace(settings, scheduler=address)
+        stop = at_tile(2, lambda: cancel(run_dir))
+        with pytest.raises(Cancelled):
+            run_scan(dataclasses.replace(request, results=bucket), run_dir, settings=there, on_progress=stop)
+        place_of_run = place_of(run_dir, bucket, json.loads((run_dir / REQUEST).read_text())["run_id"])
+        before = place_of_run.names()
+        summary = run_scan(request, run_dir, resume=True, settings=there)
+    assert summary.state is RunState.COMPLETE
+    assert len(before) >= 2
+    assert len(place_of_run.names()) == TILE_COUNT
+    assert tiles_of(run_dir) == {}
+    lines = [json.loads(line) for line in (run_dir / "progress.jsonl").read_text().splitlines()]
+    again = [line for line in lines[[line["kind"] for line in lines].index("tile") + 1 :] if line["kind"] == "tile"]
+    assert sum(not line["new"] for line in again) >= 2
+    np.testing.assert_array_equal(scores_of(run_dir), scores_of(alone))
+    assert found_by(run_dir) == found_by(alone)
+    written = b"".join(path.read_bytes() for path in run_dir.rglob("*") if path.is_file())
+    assert b"not-to-be-told" not in written
