@@ -124,7 +124,7 @@ def test_every_requirement_has_two_bounds_and_a_reason(name: str) -> None:
     for line in (ROOT / name).read_text("utf-8").splitlines():
         requirement, _, reason = line.partition("  # ")
         if requirement.strip() and not line.startswith(("#", "-r ")):
-            bounds = re.match(r"[\w-]+>=[\w.]+,<[\w.]+", requirement)
+            bounds = re.match(r"[\w-]+(\[[\w,]+\])?>=[\w.]+,<[\w.]+", requirement)
             if not bounds or len(reason) < 20:
                 bare.append(line)
     assert bare == []
@@ -136,7 +136,7 @@ def normal(name: str) -> str:
 
 def declared(name: str) -> set[str]:
     text = (ROOT / name).read_text("utf-8")
-    return {normal(found) for found in re.findall(r"^([\w.-]+)>=", text, re.MULTILINE)}
+    return {normal(found) for found in re.findall(r"^([\w.-]+)(?:\[[\w,]+\])?>=", text, re.MULTILINE)}
 
 
 def modules_of(requirements: set[str]) -> set[str]:
