@@ -21,6 +21,10 @@ class EngineRecord:
     """Engines that were left out, each with the reason."""
     cells_looked_twice: int = 0
     """Cells of the run that rounding left in doubt, scored once more in float32 (`detection.refine`)."""
+    scheduler: str = ""
+    """Address of the Dask scheduler whose workers scored the tiles; empty: the scan's own process did."""
+    workers: int = 0
+    """Most workers that the scan saw there."""
 
     def __str__(self) -> str:
         return " ".join(filter(None, (_ENGINE_WORDS.get(self.name, self.name), self.version.split("-")[0])))

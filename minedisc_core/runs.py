@@ -1,7 +1,7 @@
 """A run is a folder: what was asked, what each tile gave, what came out. No database is needed to read it.
 
 request.json         what was asked: AOI, model and mosaic with their hashes, threshold
-tiles/               one result file per tile, written whole or not at all
+tiles/               one result file per tile, written whole or not at all (or elsewhere: `results` in request.json)
 progress.jsonl       one line per finished or failed tile
 cancel               its presence asks the job to stop
 engine.json          which engine scored the tiles, so that a resumed run does not mix two

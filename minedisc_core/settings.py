@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -15,6 +16,7 @@ from minedisc_core.errors import UsageError
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 ENGINES = ("auto", "tensorflow", "openvino", "openvino-bf16")
 """What MINEDISC_ENGINE may be (`detection.engines`)."""
+_SCHEDULER = re.compile(r"(tcp|tls|ws|wss)://(\[[0-9a-fA-F:.%]+\]|[^\s:/@\[\]]+):(\d{1,5})/?")
 _KEPT = frozenset(
     ("runs", "retrainings", "mosaics", "registers", "samples", "datasets", "models", "demo", "areas", "points",
      "previews", "demo.json", "server.json", "minedisc.log")
@@ -43,6 +45,9 @@ class Settings:
     engine_cache: Path = Path(sys.prefix) / "minedisc-engines"
     """Where it is kept that an engine agreed with TensorFlow on a model (MINEDISC_ENGINE_CACHE, default: beside the
     libraries that it speaks of)."""
+    scheduler: str = ""
+    """Dask scheduler whose workers score the tiles of scans, `tcp://HOST:8786` (MINEDISC_SCHEDULER); empty: the scan's
+    own process does."""
     priority_weights: PriorityWeights = field(default_factory=PriorityWeights)
     """Weights of the order by priority (MINEDISC_PRIORITY, `land=2,score=1`; what is left out keeps its default)."""
 
@@ -98,7 +103,8 @@ def load_settings(environment: Mapping[str, str] = os.environ, home: Path | None
     """Read MINEDISC_* once; `home` (from --home) wins over MINEDISC_HOME.
 
     Raises:
-        UsageError: a number is not a positive whole number, a weight is none, or there is no such engine.
+        UsageError: a number is not a positive whole number, a weight is none, there is no such engine, or the
+            scheduler has no such address.
     """
     chosen = home or Path(environment.get("MINEDISC_HOME") or PROJECT_ROOT / "data")
     return Settings(
@@ -109,6 +115,7 @@ def load_settings(environment: Mapping[str, str] = os.environ, home: Path | None
         threads=_positive(environment, "MINEDISC_THREADS", Settings.threads),
         engine=checked_engine(environment.get("MINEDISC_ENGINE", "").strip() or Settings.engine),
         engine_cache=Path(environment.get("MINEDISC_ENGINE_CACHE") or Settings.engine_cache).expanduser().resolve(),
+        scheduler=checked_scheduler(environment.get("MINEDISC_SCHEDULER", "").strip()),
         priority_weights=_weights(environment.get("MINEDISC_PRIORITY", "")),
     )
 
@@ -124,6 +131,21 @@ def checked_engine(name: str) -> str:
             f"the engine is {name!r}", f"one of {', '.join(ENGINES)}", "correct MINEDISC_ENGINE or --engine"
         )
     return name
+
+
+def checked_scheduler(address: str) -> str:
+    """The address of a Dask scheduler; empty stays empty.
+
+    Raises:
+        UsageError: it has another form.
+    """
+    if address and not _SCHEDULER.fullmatch(address):
+        raise UsageError(
+            f"the scheduler is {address[:100]!r}",
+            "an address such as tcp://HOST:8786 (or tls://HOST:8786)",
+            "correct MINEDISC_SCHEDULER or --scheduler",
+        )
+    return address.rstrip("/")
 
 
 def _positive(environment: Mapping[str, str], name: str, default: int) -> int:

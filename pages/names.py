@@ -33,6 +33,16 @@ def seen(summary: RunSummary) -> str:
     return f"{words.km2(summary.coverage.seen_km2)} ({words.percent(summary.coverage.fraction)})"
 
 
+def engine(summary: RunSummary) -> str:
+    """What scored the run, and where: `OpenVINO 2026.4 on 2 workers of tcp://...`."""
+    record = summary.engine
+    if not record.scheduler:
+        return boundary.plain(str(record))
+    count = words.count(record.workers, "worker")
+    told = t("{engine} on {workers} of {scheduler}", engine=str(record), workers=count, scheduler=record.scheduler)
+    return boundary.plain(told)
+
+
 def engines_left_out(summary: RunSummary) -> str | None:
     """Why engines other than the run's did not score it."""
     return "  \n".join(boundary.plain(translated(reason)) for reason in summary.engine.refused) or None

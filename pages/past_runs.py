@@ -97,7 +97,7 @@ def _row(run: RunFolder, row: RunRow | None) -> None:
     mosaic.markdown(boundary.plain(_label(run)))
     asked.markdown(words.short_moment(run.asked_at_utc) if run.asked_at_utc else "")
     if run.summary:
-        engine = f":small[{boundary.plain(str(run.summary.engine))}]"
+        engine = f":small[{names.engine(run.summary)}]"
         seen.markdown(f"{names.seen(run.summary)}  \n{engine}", help=names.engines_left_out(run.summary))
     sites.markdown(_sites(row) if row else "")
     refused = shared.house().refused.get(run.run_id, "")

@@ -112,6 +112,8 @@ def start(chosen: Chosen, asked: dict[str, Any] | None, model: Model, threshold:
             t("**{area}** to scan, in **{time}**.", area=words.km2(needed.km2), time=words.duration(needed.seconds)),
             help=t("The net looks 1 km around each place, so the outermost kilometre of a mosaic is not scored."),
         )
+    if shared.settings().scheduler:
+        st.caption(words.scheduler(shared.settings().scheduler))
     request = replace(
         chosen.request, model=str(model.folder), aoi=asked, threshold=threshold, isolated_threshold=isolated
     )

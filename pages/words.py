@@ -121,3 +121,8 @@ def short_moment(at_utc: datetime) -> str:
 def count(number_of: int, one: str, many: str = "") -> str:
     """`1 site`, `2 sites`, `1,200 sites`; both forms are texts of the catalogue."""
     return f"{number(number_of)} {t(one) if texts.is_one(number_of) else t(many or one + 's')}"
+
+
+def scheduler(address: str) -> str:
+    """Whose workers will scan."""
+    return t("The workers of {scheduler} will scan; the time is that of this machine alone.", scheduler=f"`{address}`")

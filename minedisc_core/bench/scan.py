@@ -64,8 +64,8 @@ def bench_scan(
     with tempfile.TemporaryDirectory(prefix="minedisc-bench-") as name:
         folder = Path(name)
         settings = _settings(folder)
-        model = _model(settings)
-        mosaic = _mosaic(folder / "mosaic.tif", size_px)
+        model = shipped_or_random_model(settings)
+        mosaic = made_up_mosaic(folder / "mosaic.tif", size_px)
         found = _measured(mosaic, model, settings, repeats)
         figures = figures_of(found.times, found.rates, found.has_bf16)
         figures += _memory(folder, model, settings, mosaic, size_px, large_px) if large_px else []
@@ -109,7 +109,7 @@ def _settings(folder: Path) -> Settings:
     return load_settings(named, folder / "home")
 
 
-def _model(settings: Settings) -> Model:
+def shipped_or_random_model(settings: Settings) -> Model:
     """A shipped L1C model; random weights, which cost the same, if there is none."""
     for model in list_models(settings):
         if model.discovery.bands == L1C_BANDS and model.impact:
@@ -132,7 +132,7 @@ def _weights(net: NetKind) -> dict[str, NDArray[np.float32]]:
     return found
 
 
-def _mosaic(path: Path, size_px: int) -> Path:
+def made_up_mosaic(path: Path, size_px: int) -> Path:
     """A mosaic of a generated scene and its mirror images, side by side."""
     scene = generate_scene(_SCENE_PX, 9)
     pair = np.concatenate([scene.l1c, scene.l1c[:, ::-1]], axis=1)
@@ -192,7 +192,7 @@ def _memory(
     folder: Path, model: Model, settings: Settings, measured: Path, size_px: int, large_px: int
 ) -> list[Figure]:
     """Peak memory of a whole job (pictures included) and its children, in a process of its own."""
-    mosaic = measured if size_px == large_px else _mosaic(folder / "large.tif", large_px)
+    mosaic = measured if size_px == large_px else made_up_mosaic(folder / "large.tif", large_px)
     run_dir = folder / "large-run"
     process = start_scan(ScanRequest((str(mosaic),), str(model.folder)), run_dir, settings=settings)
     peak = _Peak(process.pid)
@@ -210,7 +210,7 @@ def _flat(folder: Path, model: Model, settings: Settings, sides: Sequence[int]) 
     costs, told = {}, []
     with _process() as scanning:
         for side in sides:
-            mosaic = _mosaic(folder / "wide.tif", side)
+            mosaic = made_up_mosaic(folder / "wide.tif", side)
             scanning.submit(scan_ways.warm, str(model.folder), settings).result()
             runs = [scanning.submit(scan_ways.scan_once, str(model.folder), str(mosaic), settings).result()[0]
                     for _ in range(1 if side > LARGE_PX else 5)]  # fmt: skip

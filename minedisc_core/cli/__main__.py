@@ -4,4 +4,5 @@ import sys
 
 from minedisc_core.cli import main
 
-sys.exit(main())
+if __name__ == "__main__":  # the processes of `scan --workers` import this module again
+    sys.exit(main())

@@ -6,7 +6,7 @@ import importlib
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import typer
 
@@ -14,7 +14,9 @@ from minedisc_core.cli.options import AsJson
 from minedisc_core.cli.output import print_json, print_table, say
 from minedisc_core.errors import UsageError
 
-BenchWord = Literal["demo", "scan", "store", "export", "tailings", "review", "mosaic", "paper", "train", "loop"]
+BenchWord = Literal[
+    "demo", "scan", "store", "export", "tailings", "review", "mosaic", "paper", "train", "loop", "workers"
+]
 _FOR_ALL = ("name", "size", "as_json")
 """Options that every benchmark has."""
 
@@ -23,7 +25,7 @@ def bench(
     ctx: typer.Context,
     name: Annotated[
         BenchWord,
-        typer.Argument(metavar="demo|scan|store|export|tailings|review|mosaic|paper|train|loop", show_default=False),
+        typer.Argument(metavar="|".join(get_args(BenchWord)), show_default=False),
     ],
     size: Annotated[
         int | None,

@@ -20,6 +20,7 @@ from minedisc_core.cli.imagery import Day, DnOffset, Level, split_names
 from minedisc_core.cli.options import FAILED, AsJson, Home, settings_of
 from minedisc_core.cli.output import library_notes_into, print_json, progress_bar, say
 from minedisc_core.errors import RunError, UsageError
+from minedisc_core.settings import checked_scheduler
 
 if TYPE_CHECKING:
     from minedisc_core.domain import RunSummary
@@ -83,6 +84,15 @@ def scan(
     dn_offset: DnOffset = None,
     imagery_start: Day = None,
     imagery_end: Day = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Dask scheduler whose workers score the tiles: tcp://HOST:8786.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Start so many worker processes here, one thread each.")
+    ] = None,
+    results: Annotated[
+        str | None, typer.Option(help="Where tiles' results are kept: a folder or s3://BUCKET/FOLDER (the run's own).")
+    ] = None,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
@@ -91,7 +101,15 @@ def scan(
     Files of one coordinate system make one run. Those of several make one each, in folders NAME_23S, NAME_24S, ...
     """
     settings = settings_of(home)
-    settings = dataclasses.replace(settings, engine=engine or settings.engine)
+    settings = dataclasses.replace(
+        settings, engine=engine or settings.engine, scheduler=_scheduler(settings, scheduler)
+    )
+    if workers and settings.scheduler:
+        raise UsageError(
+            f"workers of this machine and the scheduler {settings.scheduler} are named",
+            "one of the two",
+            "leave out --workers, or --scheduler and MINEDISC_SCHEDULER",
+        )
     request = build_request(
         settings,
         aoi,
@@ -104,8 +122,10 @@ def scan(
         level=level,
         imagery_start=imagery_start.date() if imagery_start else None,
         imagery_end=imagery_end.date() if imagery_end else None,
+        results=results,
     )
-    runs = run_each_to_end(request, run, settings, resume=resume)
+    with _workers_of(settings, workers or 0) as chosen:
+        runs = run_each_to_end(request, run, chosen, resume=resume)
     if as_json:
         told = [as_plain(summary, folder) for folder, summary in runs.items()]
         print_json(told if len(told) > 1 else told[0])
@@ -132,6 +152,10 @@ def run_each_to_end(request: ScanRequest, run: Path, settings: Settings, *, resu
         planned, settings, lambda one, nets: run_to_end(one.request, one.run_dir, settings, resume=resume, nets=nets)
     )
     return dict(zip(folders, summaries, strict=True))
+
+
+def _scheduler(settings: Settings, given: str | None) -> str:
+    return settings.scheduler if given is None else checked_scheduler(given)
 
 
 def folder_to_fill(path: Path) -> Path:
@@ -172,7 +196,14 @@ def build_request(settings: Settings, aoi: Path | None, **choices: Any) -> ScanR
 def run_to_end(
     request: ScanRequest, run_dir: Path, settings: Settings, *, resume: bool, nets: Nets | None = None
 ) -> RunSummary:
-    """Scan in this process, with progress on stderr; Ctrl-C stops it within two seconds.
+    """Scan from this process, with progress on stderr; Ctrl-C stops it within two seconds.
+
+    Args:
+        request: what to scan.
+        run_dir: the run's folder.
+        settings: threads, or a scheduler whose workers score the tiles.
+        resume: go on with a run that was begun here.
+        nets: of the request's model, if they are loaded already.
 
     Raises:
         Cancelled: Ctrl-C; the finished tiles are kept.
@@ -183,6 +214,18 @@ def run_to_end(
 
     with library_notes_into(run_dir / LOG), stopping_on_signals(run_dir), progress_bar("scan") as show:
         return run_scan(request, run_dir, resume=resume, on_progress=show, settings=settings, nets=nets)
+
+
+@contextmanager
+def _workers_of(settings: Settings, count: int) -> Iterator[Settings]:
+    """The settings, with the scheduler of as many workers of this machine as are asked for."""
+    if not count:
+        yield settings
+        return
+    from minedisc_core.jobs.cluster import local_workers
+
+    with local_workers(count) as address:
+        yield dataclasses.replace(settings, scheduler=address)
 
 
 @contextmanager
@@ -226,6 +269,8 @@ def tell(summary: RunSummary, run_dir: Path, *, silent: bool = False) -> bool:
     if not silent:
         print(f"run {summary.run_id}: {summary.state.value} after {summary.seconds:,.0f} s, in {run_dir}")
         print(f"engine: {'; '.join((str(summary.engine), *summary.engine.refused))}")
+        if summary.engine.scheduler:
+            print(f"scored by: {summary.engine.workers} workers of {summary.engine.scheduler}")
         print(f"seen: {coverage.seen_km2:,.1f} of {coverage.asked_km2:,.1f} km2 ({coverage.fraction:.1%})")
         print(f'sites: {summary.sites}, {summary.discarded} of them hidden as "no ore"')
     for problem in summary.problems:

@@ -161,6 +161,8 @@ class LoadedNets:
     engine: EngineRecord
     exact: Exact | None = None
     """For an engine with rounded factors; its scores agree with the reference only together with it."""
+    proof: Proof | None = None
+    """That the engine agrees with the reference, for processes that go on with it elsewhere; None for the reference."""
 
 
 def load_nets_for(model: Model, asked: str, threads: Threads, cache: Path, tell: Tell = lambda _: None) -> LoadedNets:
@@ -220,7 +222,7 @@ def first_that_agrees(
             continue
         if proof.holds:
             record = _record(engine, refused, proof.largest_difference)
-            return LoadedNets(*trial.nets, record, trial.exact(proof))
+            return LoadedNets(*trial.nets, record, trial.exact(proof), proof)
         refused = (*refused, f"{engine.name} was refused: {proof}")
     return LoadedNets(*known.nets(), _record(reference, refused, None))
 

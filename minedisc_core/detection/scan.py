@@ -7,7 +7,6 @@ come in as callables, so this module needs neither TensorFlow nor a file.
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,10 +18,13 @@ from typing import Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from minedisc_core.detection.band import FeatureBand, fill_blocks
+from minedisc_core.detection.band import FeatureBand
 from minedisc_core.detection.refine import refined
-from minedisc_core.errors import Cancelled, MinediscError
-from minedisc_core.grid import PixelWindow, RasterGrid, Tile, tile_read, tiles
+from minedisc_core.detection.tile_work import Failure, Pixels, TileWork
+from minedisc_core.detection.tile_work import Net as Net
+from minedisc_core.detection.tile_work import TileResult as TileResult
+from minedisc_core.errors import Cancelled
+from minedisc_core.grid import PixelWindow, RasterGrid, Tile, tiles
 
 NOT_SEEN_FILL = 0.5
 """A cell with more no data than this share of its 201 px window is not seen."""
@@ -30,38 +32,11 @@ FLAGGED_FILL = 0.10
 """A cell with more no data than this share is scored and flagged."""
 FEATURES_PER_SIDE = 48
 """Side of a tile in features (1,296 px): 6 % halo, and 230 MB in the widest layer for each scoring thread."""
-ATTEMPTS = 3
 READ_AHEAD = 2
 """Tiles read beyond those being scored."""
-TILE_ERRORS = (MinediscError, OSError, MemoryError, ValueError, RuntimeError)
-"""What a tile may fail with and the scan goes on: reading and scoring, not the saving of results."""
 
 Item = TypeVar("Item")
-Fetched = TypeVar("Fetched")
-Result = TypeVar("Result")
-
-
-class Net(Protocol):
-    """The discovery net in two halves; of a patch model the trunk gives the scores, and the head hands them on."""
-
-    def trunk(self, dn: NDArray[np.uint16], no_data: NDArray[np.bool_] | None) -> NDArray[np.float32]:
-        """Features (h // 27, w // 27, 64) of DN (h, w, band); `no_data` (h, w), None if there is none.
-
-        Called from several threads at once.
-        """
-
-    def head(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Scores 0..1 (h - 6, w - 6) of features (h, w, 64)."""
-
-
-@dataclass(frozen=True)
-class TileResult:
-    """What a tile leaves behind: enough to go on without its pixels."""
-
-    features: NDArray[np.float32]
-    """(rows, cols, channels) of the tile."""
-    blocks: NDArray[np.uint8]
-    """No-data pixels per 3 x 3 px block, (9 rows + 4, 9 cols + 4): see `grid.window_fill`."""
+Result = TypeVar("Result", covariant=True)
 
 
 class TileStore(Protocol):
@@ -72,6 +47,26 @@ class TileStore(Protocol):
 
     def save(self, tile: Tile, result: TileResult) -> None:
         """Keep a result, whole or not at all."""
+
+
+class Pending(Protocol[Result]):
+    """What was begun and is waited for, as a `Future`."""
+
+    def result(self) -> Result:
+        """Wait for it."""
+
+    def cancel(self) -> object:
+        """Nobody waits for it any more."""
+
+
+class TileWorkers(Protocol):
+    """Other processes that read tiles, score them and keep the results; the head and all that follows stay here."""
+
+    def ahead(self) -> int:
+        """Tiles to be given out before the first is waited for; changes as workers come and go."""
+
+    def begin(self, tile: Tile) -> Pending[TileResult | Failure]:
+        """Give out a tile. Waiting for it ends soon after the scan was cancelled."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +127,7 @@ def scan(
     scorers: int = 2,
     retry_wait_s: float = 0.5,
     second_look: SecondLook | None = None,
+    workers: TileWorkers | None = None,
 ) -> ScanResult:
     """Score the asked cells of a mosaic; the result equals one pass over the whole raster.
 
@@ -146,6 +142,7 @@ def scan(
         scorers: tiles scored at once, each in a thread; one more thread reads ahead.
         retry_wait_s: pause before a failed tile is tried again.
         second_look: for a net whose scores are good enough for most cells only; None: for all.
+        workers: who reads and scores the tiles; None: threads of this process.
 
     Raises:
         Cancelled: `hooks.is_cancelled` said so.
@@ -155,7 +152,7 @@ def scan(
     wanted = tiles(asked, features_per_side, grid.geometry)
     # `closing`: whatever ends the scan, no thread reads on when this returns and the mosaic is closed.
     with (
-        closing(_in_order(wanted, job.fetch, job.score, scorers)) as outcomes,
+        closing(_elsewhere(workers, wanted) if workers else _here(job, wanted, scorers)) as outcomes,
         ThreadPoolExecutor(1, "save") as saving,
         ThreadPoolExecutor(scorers, "look") as looking,
     ):
@@ -166,27 +163,12 @@ def scan(
 
 
 @dataclass(frozen=True)
-class _Pixels:
-    """A tile read from the mosaic, ready for the trunk."""
-
-    dn: NDArray[np.uint16]
-    no_data: NDArray[np.bool_] | None
-    blocks: NDArray[np.uint8]
-
-
-class _Failure(str):
-    """Why a tile could not be done."""
-
-    __slots__ = ()
-
-
-@dataclass(frozen=True)
 class _Outcome:
     """What became of a tile."""
 
-    found: TileResult | _Failure
+    found: TileResult | Failure
     is_new: bool
-    """It was computed now, not found in the store."""
+    """It is not in the store yet."""
 
 
 class _Scan:
@@ -196,8 +178,9 @@ class _Scan:
         self, grid: RasterGrid, asked: NDArray[np.bool_], read_tile: Callable[[PixelWindow], NDArray[np.uint16]],
         net: Net, store: TileStore, hooks: Hooks, retry_wait_s: float,
     ) -> None:  # fmt: skip
-        self.grid, self.asked, self.hooks, self.retry_wait_s = grid, asked, hooks, retry_wait_s
+        self.grid, self.asked, self.hooks = grid, asked, hooks
         self.read_tile, self.net, self.store = read_tile, net, store
+        self.work = TileWork(grid, net, hooks.is_cancelled, retry_wait_s)
         self.scores = np.full(grid.cells, np.nan, np.float32)
         self.fill = np.zeros(grid.cells, np.float32)
         self.failed = np.zeros(grid.cells, bool)
@@ -206,47 +189,20 @@ class _Scan:
         self.looked_twice = 0
         self.band = FeatureBand.before_the_first(grid.features[1], grid.geometry)
 
-    def fetch(self, tile: Tile) -> TileResult | _Pixels | _Failure:
+    def fetch(self, tile: Tile) -> TileResult | Pixels | Failure:
         """A tile's saved result, else its pixels (in the reading thread)."""
         if self.hooks.is_cancelled():
-            return _Failure("cancelled")
+            return Failure("cancelled")
         saved = self.store.load(tile)
-        return self._attempts(lambda: self._read(tile, self.read_tile)) if saved is None else saved
+        return self.work.read(tile, self.read_tile) if saved is None else saved
 
-    def _read(self, tile: Tile, read: Callable[[PixelWindow], NDArray[np.uint16]]) -> _Pixels:
-        wanted = tile_read(tile, self.grid.height_px, self.grid.width_px, self.grid.geometry)
-        dn = read(wanted.window)
-        no_data = dn.min(axis=-1) == 0
-        blocks = fill_blocks(no_data, tile, wanted, self.grid.geometry)
-        return _Pixels(dn, no_data if no_data.any() else None, blocks)
-
-    def _attempts(self, action: Callable[[], Result]) -> Result | _Failure:
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                return action()
-            except TILE_ERRORS as error:
-                reason = _Failure(
-                    f"{error}" if isinstance(error, MinediscError) else f"{type(error).__name__}: {error}"
-                )
-            if attempt < ATTEMPTS and not self.hooks.is_cancelled():
-                time.sleep(self.retry_wait_s)
-        return reason
-
-    def score(self, tile: Tile, fetched: TileResult | _Pixels | _Failure) -> _Outcome:
+    def score(self, tile: Tile, fetched: TileResult | Pixels | Failure) -> _Outcome:
         """The trunk over a tile's pixels (in a scoring thread)."""
-        if not isinstance(fetched, _Pixels) or self.hooks.is_cancelled():
-            return _Outcome(_Failure("cancelled") if isinstance(fetched, _Pixels) else fetched, is_new=False)
-        features = self._attempts(lambda: self._features(self.net, tile, fetched))
-        if isinstance(features, _Failure):
-            return _Outcome(features, is_new=True)
-        return _Outcome(TileResult(features, fetched.blocks), is_new=True)
-
-    def _features(self, net: Net, tile: Tile, pixels: _Pixels) -> NDArray[np.float32]:
-        wanted = tile_read(tile, self.grid.height_px, self.grid.width_px, self.grid.geometry)
-        features = net.trunk(pixels.dn, pixels.no_data)
-        rows, cols = tile.row1 - tile.row0, tile.col1 - tile.col0
-        kept = features[wanted.drop_rows : wanted.drop_rows + rows, wanted.drop_cols : wanted.drop_cols + cols]
-        return np.ascontiguousarray(kept)
+        if not isinstance(fetched, Pixels):
+            return _Outcome(fetched, is_new=False)
+        if self.hooks.is_cancelled():
+            return _Outcome(Failure("cancelled"), is_new=False)
+        return _Outcome(self.work.score(tile, fetched), is_new=True)
 
     def finish_band(self, band: Iterable[tuple[Tile, _Outcome]], saving: ThreadPoolExecutor) -> None:
         """Take in the tiles of one band, then score the cells that have become complete."""
@@ -307,8 +263,8 @@ class _Scan:
 
     def _exact(self, second: SecondLook, tile: Tile) -> NDArray[np.float32] | str:
         if self.hooks.is_cancelled():
-            return _Failure("cancelled")
-        return self._attempts(lambda: self._features(second.net, tile, self._read(tile, second.read)))
+            return Failure("cancelled")
+        return self.work.attempts(lambda: self.work.features(second.net, tile, self.work.pixels(tile, second.read)))
 
     def _stop_if_cancelled(self) -> None:
         if self.hooks.is_cancelled():
@@ -319,26 +275,39 @@ class _Scan:
         return ScanResult(self.scores, self.fill, self.failed, tuple(self.problems), self.looked_twice)
 
 
-def _in_order(
-    items: Sequence[Item], fetch: Callable[[Item], Fetched], score: Callable[[Item, Fetched], Result], scorers: int
-) -> Generator[tuple[Item, Result], None, None]:
-    """Each item with its result, in order: fetched in one thread, scored in several, a few items ahead."""
-    waiting: deque[tuple[Item, Future[Result]]] = deque()
+def _here(job: _Scan, wanted: Sequence[Tile], scorers: int) -> Generator[tuple[Tile, _Outcome], None, None]:
+    """Each tile with its outcome: read in one thread, scored in several, a few tiles ahead."""
     with ThreadPoolExecutor(1, "read") as reading, ThreadPoolExecutor(scorers, "score") as scoring:
-        try:
-            for item in items:
-                fetched = reading.submit(fetch, item)
-                waiting.append((item, scoring.submit(_score_fetched, score, item, fetched)))
-                if len(waiting) >= scorers + READ_AHEAD:
-                    done, future = waiting.popleft()
-                    yield done, future.result()
-            while waiting:
-                done, future = waiting.popleft()
-                yield done, future.result()
-        finally:
-            for _, future in waiting:
-                future.cancel()
+
+        def begin(tile: Tile) -> Future[_Outcome]:
+            fetched = reading.submit(job.fetch, tile)
+            return scoring.submit(lambda: job.score(tile, fetched.result()))
+
+        with closing(_in_order(wanted, begin, lambda: scorers + READ_AHEAD)) as outcomes:
+            yield from outcomes
 
 
-def _score_fetched(score: Callable[[Item, Fetched], Result], item: Item, fetched: Future[Fetched]) -> Result:
-    return score(item, fetched.result())
+def _elsewhere(workers: TileWorkers, wanted: Sequence[Tile]) -> Generator[tuple[Tile, _Outcome], None, None]:
+    """Each tile with its outcome, from workers that keep the results themselves."""
+    with closing(_in_order(wanted, workers.begin, workers.ahead)) as found:
+        for tile, result in found:
+            yield tile, _Outcome(result, is_new=False)
+
+
+def _in_order(
+    items: Sequence[Item], begin: Callable[[Item], Pending[Result]], ahead: Callable[[], int]
+) -> Generator[tuple[Item, Result], None, None]:
+    """Each item with its result, in order; as many as `ahead` says are begun before the first is waited for."""
+    waiting: deque[tuple[Item, Pending[Result]]] = deque()
+    try:
+        for item in items:
+            waiting.append((item, begin(item)))
+            while len(waiting) >= max(1, ahead()):
+                done, pending = waiting.popleft()
+                yield done, pending.result()
+        while waiting:
+            done, pending = waiting.popleft()
+            yield done, pending.result()
+    finally:
+        for _, pending in waiting:
+            pending.cancel()

@@ -9,6 +9,7 @@ from minedisc_core.detection.models import Model
 from minedisc_core.detection.probe import Classifier
 from minedisc_core.detection.sites import Hits
 from minedisc_core.domain import IMPACT_CLASSES
+from minedisc_core.errors import ImageryError
 from minedisc_core.grid import PATCH_PX, PixelWindow
 from minedisc_core.imagery.geotiff import Mosaic
 from minedisc_core.jobs.patches import PatchCutter
@@ -20,6 +21,8 @@ class HitCollector:
     def __init__(self, mosaic: Mosaic, model: Model, threshold: float) -> None:
         self.mosaic, self.model, self.threshold = mosaic, model, threshold
         self.net: Classifier | None = None
+        self.unread: list[str] = []
+        """Why patches of hits could not be read again: their impact is unknown then."""
         self.tiles = PatchCutter(self._read_tile)
         impact = model.impact
         has_same_bands = impact is not None and impact.bands == model.discovery.bands
@@ -48,7 +51,11 @@ class HitCollector:
         self.tiles.forget_above(next_peak_px - PATCH_PX // 2)
 
     def _classified(self, net: Classifier, cells: NDArray[np.int64]) -> NDArray[np.float32]:
-        patches = self._patches.cut(cells)
+        try:
+            patches = self._patches.cut(cells)
+        except ImageryError as error:  # the tiles were read elsewhere, and the mosaic has gone in the meantime
+            self.unread.append(f"the impact class of {len(cells)} hits is unknown: {error}")
+            return np.full((len(cells), len(IMPACT_CLASSES)), np.nan, np.float32)
         probabilities = net.probabilities(patches)
         has_data = (patches != 0).all(axis=-1).any(axis=(1, 2))
         probabilities[~has_data] = np.nan

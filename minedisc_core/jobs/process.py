@@ -20,6 +20,7 @@ from minedisc_core.errors import RunError
 from minedisc_core.imagery.network import full_addresses
 from minedisc_core.jobs.ownership import WORKER, is_alive, note_worker, read_worker
 from minedisc_core.jobs.progress import FAILED
+from minedisc_core.jobs.reach import reach
 from minedisc_core.jobs.request import ScanRequest
 from minedisc_core.jobs.worker import ADDRESSES
 from minedisc_core.jobs.zones import enter_all, folders_of, plan
@@ -52,12 +53,18 @@ def start_scan(
 
     Raises:
         RunError: the folder holds another run, or a process that works on it.
-        MinediscError: the mosaic, the model or the area cannot be used (nothing is started).
+        MinediscError: the mosaic, the model, the area or the settings' scheduler cannot be used (nothing is started).
     """
     chosen = settings or load_settings()
     planned = plan(request, run_dir, chosen)
     first, *others = (one.run_dir for one in planned)
-    return start_job(first, lambda: enter_all(planned, chosen, resume=resume), chosen, others)
+
+    def enter_scans() -> None:
+        if chosen.scheduler:
+            reach(chosen.scheduler)
+        enter_all(planned, chosen, resume=resume)
+
+    return start_job(first, enter_scans, chosen, others)
 
 
 def start_job(
@@ -107,6 +114,7 @@ def _spawn(run_dir: Path, settings: Settings) -> subprocess.Popen[bytes]:
         "MINEDISC_THREADS": str(settings.threads),
         "MINEDISC_ENGINE": settings.engine,
         "MINEDISC_ENGINE_CACHE": str(settings.engine_cache),
+        "MINEDISC_SCHEDULER": settings.scheduler,
     }
     with (run_dir / LOG).open("ab") as log, TemporaryFile() as secrets:
         # What is secret in addresses lies in a file without a name that only the worker has: never on its command

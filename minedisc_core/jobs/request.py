@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import shapely
 from shapely.errors import ShapelyError
@@ -24,12 +24,13 @@ from minedisc_core.errors import ImageryError, ModelError, RunError, UsageError
 from minedisc_core.grid import DISCOVERY_CELLS, RasterGrid
 from minedisc_core.imagery.gathering import listed
 from minedisc_core.imagery.geotiff import Mosaic, open_mosaic, open_mosaics
+from minedisc_core.jobs.places import checked_results
 from minedisc_core.runs import REQUEST, RESULT, read_json, write_json
 from minedisc_core.settings import Settings
 
 RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-z]{4}")
 """As `new_run_id` makes them; a run folder of such a name gives the run its id."""
-_YOUNG = ("crs", "members")
+_YOUNG = ("crs", "members", "results")
 """Fields that stand in a request only where they say something."""
 _UNBOUND = ("pictures",)
 """Fields that a resumed run may be asked differently: they do not change its scores."""
@@ -63,6 +64,8 @@ class ScanRequest:
     """Only the files of this coordinate system; None = all have one."""
     members: tuple[str, ...] = ()
     """Folders, side by side, of the runs of a scan over several coordinate systems, this one's too; empty = alone."""
+    results: str | None = None
+    """Where the results of tiles are kept (`jobs.places`), by the run's id; None = in the run's folder."""
 
     def to_json(self) -> dict[str, Any]:
         """The request as a JSON object."""
@@ -104,6 +107,12 @@ class Prepared:
     mosaic: Mosaic
     area: BaseGeometry | None
     threshold: float
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.mosaic.close()
 
     @property
     def grid(self) -> RasterGrid:
@@ -235,6 +244,8 @@ def enter(request: ScanRequest, run_dir: Path, settings: Settings, *, resume: bo
         raise RunError(
             f"{run_dir} holds a run already", "an empty or new folder", "choose another folder, or resume the run"
         )
+    if has_run and request.results is None:
+        request = dataclasses.replace(request, results=read_json(run_dir / REQUEST).get("results"))
     ready = prepare(absolute(request), settings)
     facts = _facts(ready)
     if has_run:
@@ -254,7 +265,8 @@ def absolute(request: ScanRequest) -> ScanRequest:
     paths = tuple(
         str(Path(path).expanduser().resolve()) if Path(path).exists() else path for path in listed(request.mosaic)
     )
-    return dataclasses.replace(request, mosaic=paths)
+    results = checked_results(request.results) if request.results else None
+    return dataclasses.replace(request, mosaic=paths, results=results)
 
 
 def _facts(ready: Prepared) -> dict[str, Any]:

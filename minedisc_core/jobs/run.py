@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,17 +17,19 @@ from rasterio.io import MemoryFile
 
 from minedisc_core.detection.coverage import area_km2, coverage
 from minedisc_core.detection.engines import NOT_INSTALLED, LoadedNets, Tell, load_nets_for
-from minedisc_core.detection.models import Model
+from minedisc_core.detection.models import Model, model_identity
 from minedisc_core.detection.openvino_nets import Threads
 from minedisc_core.detection.scan import FEATURES_PER_SIDE, FLAGGED_FILL, Hooks, ScanResult, SecondLook, scan
 from minedisc_core.detection.sites import SiteGroups, SiteRules, group_sites
 from minedisc_core.domain import ProductLevel, RunState, RunSummary
 from minedisc_core.engine_record import EngineRecord
-from minedisc_core.errors import Cancelled
+from minedisc_core.errors import Cancelled, RunError
 from minedisc_core.grid import DISCOVERY_CELLS, Tile, tiles
 from minedisc_core.jobs.hits import HitCollector
+from minedisc_core.jobs.orders import Order, files_of
 from minedisc_core.jobs.ownership import sole_worker
 from minedisc_core.jobs.pictures import write_pictures
+from minedisc_core.jobs.places import place_of
 from minedisc_core.jobs.progress import FAILED, ProgressLog, ScanProgress
 from minedisc_core.jobs.request import Prepared, ScanRequest, enter, read_request
 from minedisc_core.jobs.tiles import TileFiles
@@ -36,6 +41,8 @@ from minedisc_core.runs import (
     SCORES,
     SITES,
     SITES_ALONE,
+    engine_record,
+    read_json,
     read_summary,
     write_atomically,
     write_json,
@@ -43,6 +50,9 @@ from minedisc_core.runs import (
     write_summary,
 )  # fmt: skip
 from minedisc_core.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from minedisc_core.jobs.cluster import Cluster
 
 _TOLD_FRACTION = 0.0005
 """Least share of an area that is worth a sentence."""
@@ -74,7 +84,7 @@ def run_scan(
     settings: Settings | None = None,
     nets: Nets | None = None,
 ) -> RunSummary:
-    """Scan in this process and leave a finished run folder.
+    """Scan and leave a finished run folder; the tiles are scored here, or by the workers of `settings.scheduler`.
 
     Args:
         request: what to scan, with what.
@@ -87,7 +97,7 @@ def run_scan(
 
     Raises:
         Cancelled: the folder's `cancel` flag was set.
-        MinediscError: the request cannot be met, or the disk is full.
+        MinediscError: the request cannot be met, the disk is full, or the scheduler's workers cannot work on it.
     """
     with sole_worker(run_dir):
         (run_dir / CANCEL).unlink(missing_ok=True)
@@ -108,14 +118,25 @@ def _work(
     request: ScanRequest, run_dir: Path, resume: bool, settings: Settings,
     on_progress: Callable[[ScanProgress], None] | None = None, nets: Nets | None = None,
 ) -> RunSummary:  # fmt: skip
-    ready = enter(request, run_dir, settings, resume=resume)
-    with ready.mosaic:
+    with _cluster(settings, run_dir, request) as cluster, enter(request, run_dir, settings, resume=resume) as ready:
         done = _finished(run_dir, ready.request)
         if done:
             return done
         for name in (FAILED, RESULT, SITES, RESULT_ALONE, SITES_ALONE):
             (run_dir / name).unlink(missing_ok=True)
-        return _Run(ready, run_dir, settings, on_progress).execute(nets)
+        return _Run(ready, run_dir, settings, on_progress, cluster).execute(nets)
+
+
+@contextmanager
+def _cluster(settings: Settings, run_dir: Path, request: ScanRequest) -> Iterator[Cluster | None]:
+    """The workers that the settings name, if any, before anything of a run is written."""
+    if not settings.scheduler or _finished(run_dir, request):
+        yield None
+        return
+    from minedisc_core.jobs.cluster import cluster  # only here: Dask's import takes its time
+
+    with cluster(settings.scheduler, (run_dir / CANCEL).exists) as found:
+        yield found
 
 
 def _finished(run_dir: Path, request: ScanRequest) -> RunSummary | None:
@@ -135,11 +156,13 @@ class _Run:
     """One attempt at a run."""
 
     def __init__(
-        self, ready: Prepared, run_dir: Path, settings: Settings, on_progress: Callable[[ScanProgress], None] | None
-    ) -> None:
-        self.ready, self.run_dir, self.settings = ready, run_dir, settings
+        self, ready: Prepared, run_dir: Path, settings: Settings,
+        on_progress: Callable[[ScanProgress], None] | None = None, cluster: Cluster | None = None,
+    ) -> None:  # fmt: skip
+        self.ready, self.run_dir, self.settings, self.cluster = ready, run_dir, settings, cluster
         self.log = ProgressLog(run_dir, on_progress)
-        self.tiles = TileFiles(run_dir, ready.model.geometry)
+        place = place_of(run_dir, ready.request.results, ready.run_id)
+        self.tiles = TileFiles(place, ready.model.geometry)
         self.asked = ready.grid.asked_cells(ready.area)
         self.scorers = min(settings.threads, MOST_SCORERS)
         self.hits = HitCollector(ready.mosaic, ready.model, ready.threshold)
@@ -151,6 +174,9 @@ class _Run:
         nets = loaded or load_nets(self.ready.model, self.settings, self.log.phase)
         self._begin_with(nets.engine)
         self.hits.net = nets.impact
+        if self.cluster:
+            self._step("asking the workers whether they can work on it")
+            self.cluster.give(self._order(nets))
         self._announce()
         result = self._scan(nets)
         self._step("grouping hits into sites")
@@ -158,9 +184,7 @@ class _Run:
         groups = group_sites(self.ready.run_id, self.ready.grid, self.hits.hits(result.fill), self._rules())
         sites_name, result_name = _names(self.ready.request)
         write_sites(self.run_dir, groups.sites, sites_name)
-        problems = [f"tile {p.tile.name}: {p.reason}" for p in result.problems]
-        problems += [f"not seen: {sentence}" for sentence in self.ready.mosaic.left_out]
-        problems += [*self._without_data(result), *self._outside(), *self._other_engine(), *self.ready.mosaic.remarks]
+        problems = self._problems(result)
         if self.ready.request.pictures:
             problems += write_pictures(
                 self.ready.mosaic, groups, self.run_dir, self._step, self.settings.runs, self.ready.grid
@@ -170,23 +194,55 @@ class _Run:
         self.log.phase("finished")
         return summary
 
+    def _problems(self, result: ScanResult) -> list[str]:
+        mosaic = self.ready.mosaic
+        unread = [f"tile {p.tile.name}: {p.reason}" for p in result.problems] + self.hits.unread
+        unread += [f"not seen: {sentence}" for sentence in mosaic.left_out]
+        told = [*self._without_data(result), *self._outside(), *self._other_engine(), *self._other_processors()]
+        return [*unread, *told, *mosaic.remarks]
+
     def _begin_with(self, engine: EngineRecord) -> None:
         """Keep the tiles of an earlier attempt only if this very engine scored them."""
-        self.tiles.sweep()
+        self.tiles.place.sweep()
         self.engine = engine
-        if not self.tiles.belong_to(engine):
+        if not self._has_begun_with(engine):
             if self.tiles.clear():
                 self.log.phase("finished tiles are scored again: another engine scored them")
             write_json(self.run_dir / ENGINE, dataclasses.asdict(engine))
 
+    def _has_begun_with(self, engine: EngineRecord) -> bool:
+        """Whether earlier results come from this very engine: its name, its library's version, its processor."""
+        try:
+            before = engine_record(read_json(self.run_dir / ENGINE))
+        except (RunError, TypeError, ValueError):
+            return False
+        return (before.name, before.version, before.processor) == (engine.name, engine.version, engine.processor)
+
+    def _order(self, nets: Nets) -> Order:
+        """What the workers are given, once each."""
+        ready = self.ready
+        return Order(
+            name=f"{ready.run_id}-{secrets.token_hex(4)}",
+            model=files_of(ready.model),
+            identity=model_identity(ready.model),
+            engine=nets.engine,
+            proof=nets.proof,
+            mosaic=ready.mosaic,
+            grid=ready.grid,
+            bands=tuple(ready.model.discovery.bands),
+            files=self.tiles,
+            probe=secrets.token_bytes(16),
+        )
+
     def _announce(self) -> None:
         wanted = tiles(self.asked, FEATURES_PER_SIDE, self.ready.grid.geometry)
         features = sum((tile.row1 - tile.row0) * (tile.col1 - tile.col0) for tile in wanted)
-        self.log.start(len(wanted), area_km2(self.ready.grid, self.asked), features)
+        message = "scanning on the workers" if self.cluster else "scanning"
+        self.log.start(len(wanted), area_km2(self.ready.grid, self.asked), features, message)
 
     def _scan(self, nets: Nets) -> ScanResult:
         flag = self.run_dir / CANCEL
-        there = {path.stem for path in self.tiles.folder.glob("*.npz")}
+        there = self.tiles.names()
 
         def on_tile(tile: Tile, reason: str | None) -> None:
             features = (tile.row1 - tile.row0) * (tile.col1 - tile.col0)
@@ -194,10 +250,13 @@ class _Run:
 
         hooks = Hooks(on_tile, self.hits.take, flag.exists)
         read = self.hits.tiles.read_tile
-        return scan(
+        result = scan(
             self.ready.grid, self.asked, read, nets.discovery, self.tiles,
-            hooks=hooks, scorers=self.scorers, second_look=self._second_look(nets),
+            hooks=hooks, scorers=self.scorers, second_look=self._second_look(nets), workers=self.cluster,
         )  # fmt: skip
+        if self.cluster:
+            self.tiles.place.sweep()  # a worker that was killed may have left half a file
+        return result
 
     def _second_look(self, nets: Nets) -> SecondLook | None:
         if nets.exact is None:
@@ -266,11 +325,28 @@ class _Run:
             return []
         return [f"scored with {used}, because {'; '.join(used.refused)}"]
 
+    def _other_processors(self) -> list[str]:
+        """Processors of workers on which float32 sums may round otherwise than on this one."""
+        if not self.cluster or not self.cluster.processors:
+            return []
+        others = ", ".join(self.cluster.processors)
+        return [f"tiles were also scored on other processors ({others}): their scores may differ in the fifth decimal"]
+
+    def _engine_record(self, looked_twice: int) -> EngineRecord:
+        found = dataclasses.replace(self.engine, cells_looked_twice=looked_twice)
+        if not self.cluster:
+            return found
+        return dataclasses.replace(found, scheduler=self.cluster.address, workers=self.cluster.most_workers)
+
+    def _state(self, result: ScanResult) -> RunState:
+        is_incomplete = result.problems or self.hits.unread or self.ready.mosaic.left_out
+        return RunState.INCOMPLETE if is_incomplete else RunState.COMPLETE
+
     def _summary(self, result: ScanResult, groups: SiteGroups, problems: list[str], seconds: float) -> RunSummary:
         mosaic, model = self.ready.mosaic, self.ready.model
         return RunSummary(
             run_id=self.ready.run_id,
-            state=RunState.INCOMPLETE if result.problems or mosaic.left_out else RunState.COMPLETE,
+            state=self._state(result),
             model=model.name,
             level=mosaic.level or ProductLevel(model.discovery.level),
             threshold=self.ready.threshold,
@@ -285,5 +361,5 @@ class _Run:
             finished_at_utc=datetime.now(UTC).replace(tzinfo=None),
             problems=tuple(problems),
             has_impact=model.impact is not None,
-            engine=dataclasses.replace(self.engine, cells_looked_twice=result.looked_twice),
+            engine=self._engine_record(result.looked_twice),
         )

@@ -1,36 +1,38 @@
-"""Results of tiles as files: what lets a killed run go on."""
+"""Results of tiles as files: what lets a killed run go on, and what a worker elsewhere leaves behind."""
 
 from __future__ import annotations
 
 import io
-from pathlib import Path
+from dataclasses import dataclass
 from zipfile import BadZipFile
 
 import numpy as np
 
 from minedisc_core.detection.scan import TileResult
-from minedisc_core.engine_record import EngineRecord
-from minedisc_core.errors import RunError
 from minedisc_core.grid import DISCOVERY_CELLS, CellGeometry, Tile
-from minedisc_core.runs import ENGINE, TILES, engine_record, read_json, write_atomically
+from minedisc_core.jobs.places import Place
+
+_SUFFIX = ".npz"
 
 
+@dataclass(frozen=True)
 class TileFiles:
-    """One `.npz` per finished tile in `RUN_DIR/tiles` (`detection.scan.TileStore`)."""
+    """One `.npz` per finished tile (`detection.scan.TileStore`)."""
 
-    def __init__(self, run_dir: Path, geometry: CellGeometry = DISCOVERY_CELLS) -> None:
-        self.geometry = geometry
-        self.folder = run_dir / TILES
-        self.folder.mkdir(parents=True, exist_ok=True)
-
-    def path(self, tile: Tile) -> Path:
-        """Where the result of a tile lies."""
-        return self.folder / f"{tile.name}.npz"
+    place: Place
+    geometry: CellGeometry = DISCOVERY_CELLS
 
     def load(self, tile: Tile) -> TileResult | None:
-        """A tile's result; None if it is missing or broken, and then it is computed again."""
+        """A tile's result; None if it is missing or broken, and then it is computed again.
+
+        Raises:
+            RunError: an object store does not answer.
+        """
+        content = self.place.read(tile.name + _SUFFIX)
+        if content is None:
+            return None
         try:
-            with np.load(self.path(tile), allow_pickle=False) as file:
+            with np.load(io.BytesIO(content), allow_pickle=False) as file:
                 result = TileResult(file["features"], file["blocks"])
         except (OSError, ValueError, KeyError, EOFError, BadZipFile):
             return None
@@ -43,28 +45,19 @@ class TileFiles:
         """Write a tile's result, whole or not at all.
 
         Raises:
-            RunError: the disk is full.
+            RunError: the disk is full, or an object store does not take it.
         """
         buffer = io.BytesIO()
         np.savez(buffer, features=result.features, blocks=result.blocks)
-        write_atomically(self.path(tile), buffer.getvalue())
+        self.place.write(tile.name + _SUFFIX, buffer.getvalue())
 
-    def belong_to(self, engine: EngineRecord) -> bool:
-        """Whether the results here come from this very engine: its name, its library's version, its processor."""
-        try:
-            before = engine_record(read_json(self.folder.parent / ENGINE))
-        except (RunError, TypeError, ValueError):
-            return False
-        return (before.name, before.version, before.processor) == (engine.name, engine.version, engine.processor)
+    def names(self) -> set[str]:
+        """Names of the tiles that have a result."""
+        return {name.removesuffix(_SUFFIX) for name in self.place.names() if name.endswith(_SUFFIX)}
 
     def clear(self) -> int:
         """Take all results away; how many there were."""
-        found = list(self.folder.glob("*.npz"))
-        for path in found:
-            path.unlink(missing_ok=True)
+        found = self.names()
+        for name in found:
+            self.place.remove(name + _SUFFIX)
         return len(found)
-
-    def sweep(self) -> None:
-        """Take away scratch files of a killed process."""
-        for path in self.folder.glob(".*"):
-            path.unlink(missing_ok=True)

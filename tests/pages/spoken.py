@@ -26,7 +26,7 @@ CORE = [
 ]
 TELLERS = re.compile(
     r"(?:Usage|Imagery|Model|Register|Store|Run|Minedisc|Value|Type)Error|EventRefused|StoreOwned|Cancelled"
-    r"|RowProblem|_Failure|phase|_?step|leave_out|_sound|rematch"
+    r"|RowProblem|_?Failure|phase|_?step|leave_out|_sound|rematch"
 )
 """Calls whose texts a person reads: errors, rows left out, steps of a scan, why statuses changed."""
 SENTENCES = {
@@ -45,6 +45,10 @@ SENTENCES = {
     "jobs/composites.py": {"told", "_finished"},
     "jobs/compositing.py": {"_blocks"},
     "jobs/joining.py": {"_sentences"},
+    "jobs/cluster.py": {"give", "wait", "_why", "come_back", "_kept"},
+    "jobs/hits.py": {"_classified"},
+    "jobs/orders.py": {"_loaded"},
+    "jobs/versions.py": {"check_facts"},
     "jobs/progress.py": {"__init__", "add", "_finished_scan", "_stopped", "_INTERRUPTED"},
     "jobs/retraining_request.py": {"missing_to_start", "lacking_to_promote", "_scenes"},
     "jobs/retraining.py": {"step"},
@@ -53,7 +57,7 @@ SENTENCES = {
     "learning/promotion.py": {"decide", "_missing", "_worse", "_more_sites", "_told"},
     "service/learning.py": {"_stale", "_OVERRIDE", "_verdict_of_rule"},
     "service/outlook.py": {"prospect"},
-    "jobs/run.py": {"execute", "_without_data", "_outside", "_other_engine"},
+    "jobs/run.py": {"execute", "_without_data", "_outside", "_other_engine", "_other_processors", "_announce"},
     "registers/coordinates.py": {"why_outside_brazil"},
     "registers/matching.py": {"_missing", "_NEEDED"},
     "registers/sentences.py": {"GUIA", "STATUS_WORDS", "describe", "_nearest", "_title", "percent", "_river"}

@@ -22,10 +22,12 @@ from minedisc_core.errors import ImageryError, MinediscError, ModelError, RunErr
 from minedisc_core.grid import Tile, window_of_cell
 from minedisc_core.imagery.geotiff import open_mosaic
 from minedisc_core.jobs import ScanRequest, cancel, estimate, list_runs, new_run_id, read_progress, read_request
+from minedisc_core.jobs.hits import HitCollector
 from minedisc_core.jobs.ownership import is_alive, note_worker, sole_worker
 from minedisc_core.jobs.patches import PatchCutter
+from minedisc_core.jobs.places import Folder
 from minedisc_core.jobs.progress import ProgressLog
-from minedisc_core.jobs.request import area_of, enter
+from minedisc_core.jobs.request import area_of, enter, open_request_mosaic
 from minedisc_core.jobs.tiles import TileFiles
 from minedisc_core.runs import CANCEL, PROGRESS, REQUEST, write_json
 
@@ -184,7 +186,7 @@ def test_a_crossed_polygon_is_made_valid():
 
 
 def test_a_tile_result_is_read_as_it_was_saved(tmp_path):
-    files, tile = TileFiles(tmp_path), Tile(3, 5, 0, 4)
+    files, tile = TileFiles(Folder(tmp_path)), Tile(3, 5, 0, 4)
     result = TileResult(
         np.random.default_rng(0).normal(size=(2, 4, 64)).astype(np.float32), np.ones((22, 40), np.uint8)
     )
@@ -197,22 +199,21 @@ def test_a_tile_result_is_read_as_it_was_saved(tmp_path):
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 torn", b"\x80\x04pickle"])
 def test_a_torn_tile_result_counts_as_missing(tmp_path, content):
-    files, tile = TileFiles(tmp_path), Tile(0, 2, 0, 4)
-    files.path(tile).write_bytes(content)
+    files, tile = TileFiles(Folder(tmp_path)), Tile(0, 2, 0, 4)
+    (tmp_path / f"{tile.name}.npz").write_bytes(content)
     assert files.load(tile) is None
 
 
 def test_a_tile_result_of_another_size_counts_as_missing(tmp_path):
-    files = TileFiles(tmp_path)
+    files = TileFiles(Folder(tmp_path))
     files.save(Tile(0, 2, 0, 4), TileResult(np.zeros((2, 4, 64), np.float32), np.zeros((22, 40), np.uint8)))
     assert files.load(Tile(0, 3, 0, 4)) is None
 
 
 def test_scratch_files_of_a_killed_process_are_swept(tmp_path):
-    files = TileFiles(tmp_path)
-    (files.folder / ".000000_000000.npz.abc").write_bytes(b"half")
-    files.sweep()
-    assert list(files.folder.iterdir()) == []
+    (tmp_path / ".000000_000000.npz.abc").write_bytes(b"half")
+    Folder(tmp_path).sweep()
+    assert list(tmp_path.iterdir()) == []
 
 
 @given(st.integers(0, 20_000_000), st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), max_size=40))
@@ -356,3 +357,40 @@ def test_an_estimate_grows_with_the_area(request_for, settings):
     assert 0 < part.seconds <= whole.seconds
     km2, seconds = whole
     assert (km2, seconds) == (whole.km2, whole.seconds)
+
+
+def test_results_elsewhere_are_recorded_and_found_again_by_a_resumed_run(request_for, settings, tmp_path):
+    first = enter(replace(request_for, results="memory://bucket/x"), tmp_path / "run", settings, resume=False)
+    assert json.loads((tmp_path / "run" / REQUEST).read_text())["results"] == "memory://bucket/x"
+    again = enter(request_for, tmp_path / "run", settings, resume=True)
+    assert (again.run_id, again.request.results) == (first.run_id, "memory://bucket/x")
+    with pytest.raises(RunError, match="another results"):
+        enter(replace(request_for, results="memory://bucket/y"), tmp_path / "run", settings, resume=True)
+
+
+def test_a_run_that_is_older_than_results_elsewhere_is_resumed(request_for, settings, tmp_path):
+    enter(request_for, tmp_path / "run", settings, resume=False)
+    stored = json.loads((tmp_path / "run" / REQUEST).read_text())
+    del stored["results"]
+    (tmp_path / "run" / REQUEST).write_text(json.dumps(stored))
+    assert enter(request_for, tmp_path / "run", settings, resume=True).request.results is None
+    assert read_request(tmp_path / "run").results is None
+
+
+def test_hits_whose_patches_cannot_be_read_again_are_kept_with_an_unknown_class(request_for, settings):
+    class Class:
+        def probabilities(self, _patches):
+            raise AssertionError("there is nothing to classify")
+
+    def gone(_window):
+        raise ImageryError("rows 0-405 of mosaic.tif cannot be read")
+
+    model = load_model("m", settings)
+    with open_request_mosaic(request_for) as mosaic:
+        hits = HitCollector(mosaic, model, 0.5)
+        hits.net, hits._patches = Class(), PatchCutter(gone)
+        hits.take(0, np.array([[0.1, 0.9, 0.8]], np.float32))
+        found = hits.hits(np.zeros((1, 3), np.float32))
+    assert found.cells.tolist() == [[0, 1], [0, 2]]
+    assert np.isnan(found.probabilities).all()
+    assert hits.unread == ["the impact class of 2 hits is unknown: rows 0-405 of mosaic.tif cannot be read."]

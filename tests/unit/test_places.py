@@ -1,54 +1,116 @@
+"""Where results of tiles are kept: folders and object stores, whole or not at all, and never with credentials."""
+
 from __future__ import annotations
+
+import secrets
+from pathlib import Path
 
 import numpy as np
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minedisc_core.errors import UsageError
-from minedisc_core.grid import geodesic_distance_m
-from minedisc_core.learning.places import place_name, places_of
-
-POINTS = st.lists(st.tuples(st.floats(-44.2, -43.8), st.floats(-20.2, -19.8)), min_size=1, max_size=40)
-
-
-def test_a_chain_of_near_samples_is_one_place_and_a_far_one_another() -> None:
-    step = 4_900 / 111_320
-    found = places_of(np.array([(-44.0, -20 + step * n) for n in (0, 2, 1)] + [(-44.0, -21.0)]))
-    assert found == ["-20.00000-044.00000"] * 3 + ["-21.00000-044.00000"]
+from minedisc_core.detection.scan import TileResult
+from minedisc_core.errors import RunError, UsageError
+from minedisc_core.grid import Tile
+from minedisc_core.jobs.places import Bucket, Folder, checked_results, place_of
+from minedisc_core.jobs.tiles import TileFiles
 
 
-def test_what_is_not_a_chain_within_the_distance_is_apart() -> None:
-    apart = np.array([(-44.0, -20.0), (-44.0, -20 + 5_100 / 110_700)])
-    assert len(set(places_of(apart))) == 2
-    assert len(set(places_of(apart, within_m=6_000))) == 1
+def places(tmp_path):
+    """A folder, a store with one PUT, and one in which a scratch file gets its name at the end."""
+    token = secrets.token_hex(4)
+    return [
+        Folder(tmp_path / token),
+        Bucket(f"memory://{token}/run/tiles"),
+        Bucket(f"local://{tmp_path}/elsewhere-{token}/run/tiles"),
+    ]
 
 
-@given(POINTS, st.randoms())
-def test_samples_of_two_places_are_never_nearer_than_5_km_and_order_changes_nothing(points: list, random) -> None:  # type: ignore[no-untyped-def]  # hypothesis' own
-    names = dict(zip(points, places_of(np.array(points)), strict=True))
-    for one in names:
-        for other in names:
-            if names[one] != names[other]:
-                assert geodesic_distance_m(*one, *other) > 4_999.9
-    shuffled = list(points)
-    random.shuffle(shuffled)
-    assert dict(zip(shuffled, places_of(np.array(shuffled)), strict=True)) == names
+@given(st.dictionaries(st.from_regex(r"[0-9]{6}_[0-9]{6}\.npz", fullmatch=True), st.binary(max_size=50), max_size=5))
+def test_what_was_written_is_read_and_listed_and_can_be_taken_away(tmp_path, files):
+    for place in places(tmp_path):
+        assert place.names() == set()
+        for name, content in files.items():
+            place.write(name, b"older")
+            place.write(name, content)
+        assert place.names() == set(files)
+        assert {name: place.read(name) for name in files} == files
+        for name in files:
+            place.remove(name)
+            place.remove(name)
+            assert place.read(name) is None
+        assert place.names() == set()
 
 
-def test_the_date_line_parts_no_place() -> None:
-    assert len(set(places_of(np.array([(179.99, 0.0), (-179.99, 0.0)])))) == 1
+def test_scratch_files_are_no_results_and_are_swept(tmp_path):
+    for place in places(tmp_path):
+        place.write("a.npz", b"whole")
+        place.write(".b.npz.1234", b"half")
+        assert place.names() == {"a.npz"}
+        place.sweep()
+        assert place.read(".b.npz.1234") is None
+        assert place.read("a.npz") == b"whole"
 
 
-def test_no_sample_has_no_place() -> None:
-    assert places_of(np.empty((0, 2))) == []
+def test_a_store_that_breaks_off_leaves_no_file_under_the_name(tmp_path, monkeypatch):
+    place = Bucket(f"local://{tmp_path}/tiles")
+
+    def breaks_off(self, path, value, **_):
+        Path(path).write_bytes(value[:3])
+        raise OSError("connection reset")
+
+    monkeypatch.setattr(LocalFileSystem, "pipe_file", breaks_off)
+    with pytest.raises(RunError, match="could not be written: OSError: connection reset"):
+        place.write("a.npz", b"whole content")
+    assert place.read("a.npz") is None
+    assert place.names() == set()
+    place.sweep()
+    assert list((tmp_path / "tiles").iterdir()) == []
 
 
-@pytest.mark.parametrize("wrong", [(181.0, 0.0), (0.0, -91.0), (np.nan, 0.0)])
-def test_a_position_that_is_not_on_earth_is_refused(wrong: tuple[float, float]) -> None:
-    with pytest.raises(UsageError, match="nowhere on Earth"):
-        places_of(np.array([(0.0, 0.0), wrong]))
+def test_tiles_are_kept_in_a_store_as_in_a_folder(tmp_path):
+    tile = Tile(3, 5, 0, 4)
+    result = TileResult(np.random.default_rng(0).normal(size=(2, 4, 64)).astype("f4"), np.ones((22, 40), np.uint8))
+    for place in places(tmp_path):
+        files = TileFiles(place)
+        assert files.load(tile) is None
+        files.save(tile, result)
+        np.testing.assert_array_equal(files.load(tile).features, result.features)
+        place.write("000000_000000.npz", b"PK\x03\x04 torn")
+        assert files.load(Tile(0, 2, 0, 4)) is None
+        assert files.names() == {"000003_000000", "000000_000000"}
+        assert files.clear() == 2
+        assert files.names() == set()
 
 
-def test_a_place_is_named_as_iso_6709_writes_it() -> None:
-    assert place_name(-43.5, 4.25) == "+04.25000-043.50000"
+@pytest.mark.parametrize(
+    "text",
+    [
+        "s3://key:secret@bucket/folder",
+        "sftp://ana:secret@host/folder",
+        "https://host/folder?X-Amz-Signature=secret",
+        "s3://bucket/folder#secret",
+        "nosuch://bucket/folder",
+        "s3://",
+    ],
+)
+def test_a_url_with_credentials_or_of_no_known_kind_is_refused_without_being_repeated(text):
+    with pytest.raises(UsageError) as error:
+        checked_results(text)
+    assert "secret" not in str(error.value)
+
+
+def test_results_are_kept_by_the_runs_id(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert place_of(tmp_path / "run", None, "r1") == Folder(tmp_path / "run" / "tiles")
+    assert place_of(tmp_path / "run", checked_results("shared"), "r1") == Folder(tmp_path / "shared" / "r1" / "tiles")
+    assert place_of(tmp_path / "run", checked_results(f"file://{tmp_path}"), "r1") == Folder(tmp_path / "r1" / "tiles")
+    bucket = place_of(tmp_path / "run", checked_results("s3://bucket/folder/"), "r1")
+    assert bucket == Bucket("s3://bucket/folder/r1/tiles")
+
+
+def test_a_store_whose_driver_is_not_installed_says_what_to_install():
+    with pytest.raises(RunError, match=r"needs a package that is not installed .*What to do: install it \(s3fs"):
+        Bucket("adl://store/folder").names()

@@ -75,3 +75,15 @@ def test_weights_of_the_priority_are_read_by_name_and_the_others_stay() -> None:
 def test_weights_that_are_none_are_refused_by_name(text: str) -> None:
     with pytest.raises(UsageError, match=r"MINEDISC_PRIORITY.*register_status, land, impact, score, area, nearness"):
         load_settings({"MINEDISC_PRIORITY": text})
+
+
+@pytest.mark.parametrize("text", ["tcp://10.0.0.7:8786", "tls://dask.example.org:443", "tcp://[::1]:8786"])
+def test_a_scheduler_is_named_by_its_address(text: str) -> None:
+    assert load_settings({"MINEDISC_SCHEDULER": f" {text}/ "}).scheduler == text
+    assert load_settings({}).scheduler == ""
+
+
+@pytest.mark.parametrize("text", ["10.0.0.7:8786", "http://host:8786", "tcp://host", "tcp://ana:pw@host:1", "tcp://"])
+def test_what_is_no_address_of_a_scheduler_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="the scheduler is"):
+        load_settings({"MINEDISC_SCHEDULER": text})
