@@ -14,7 +14,9 @@ from minedisc_core.cli.options import AsJson
 from minedisc_core.cli.output import print_json, print_table, say
 from minedisc_core.errors import UsageError
 
-BenchWord = Literal["demo", "scan", "store", "export", "tailings", "review", "mosaic", "paper", "train", "loop"]
+BenchWord = Literal[
+    "demo", "scan", "store", "export", "tailings", "review", "mosaic", "paper", "train", "loop", "sites"
+]
 _FOR_ALL = ("name", "size", "as_json")
 """Options that every benchmark has."""
 
@@ -23,7 +25,9 @@ def bench(
     ctx: typer.Context,
     name: Annotated[
         BenchWord,
-        typer.Argument(metavar="demo|scan|store|export|tailings|review|mosaic|paper|train|loop", show_default=False),
+        typer.Argument(
+            metavar="demo|scan|store|export|tailings|review|mosaic|paper|train|loop|sites", show_default=False
+        ),
     ],
     size: Annotated[
         int | None,
