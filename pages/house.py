@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
@@ -110,10 +110,6 @@ class House:
         if inside.parent == self.settings.runs and run_id not in ("", ".", "..") and inside.is_dir():
             return inside
         return next((row.run_dir for row in self.store.runs() if row.run_id == run_id), None)
-
-    def keep_queue(self, candidate_ids: Sequence[str]) -> str:
-        """Remember an order of candidates for the review panel; its name."""
-        return self.queues.keep(candidate_ids)
 
     def take_in_finished(self) -> list[str]:
         """Take in the finished runs of HOME/runs that are not in the store yet; a sentence for each."""

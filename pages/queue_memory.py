@@ -4,34 +4,36 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
 from uuid import uuid4
+
+import numpy as np
+from numpy.typing import NDArray
 
 QUEUES_KEPT = 64
 """A browser tab whose queue was dropped gets a new one."""
-CANDIDATES_KEPT = 2_000_000
-"""In all queues together, about 150 MB: long queues push out old ones earlier."""
+CANDIDATES_KEPT = 20_000_000
+"""In all queues together, 160 MB: long queues push out old ones earlier."""
 
 
 class QueueMemory:
     """Orders of candidates under names that nobody can guess. Threads may share it."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[str, tuple[str, ...]] = OrderedDict()
+        self._kept: OrderedDict[str, NDArray[np.int64]] = OrderedDict()
         self._looks: dict[str, str] = {}
         self._lock = threading.Lock()
 
-    def keep(self, candidate_ids: Sequence[str]) -> str:
-        """Remember an order; its name."""
+    def keep(self, order: NDArray[np.int64]) -> str:
+        """Remember an order of candidates, by their numbers; its name."""
         name = uuid4().hex
         with self._lock:
-            self._kept[name] = tuple(candidate_ids)
+            self._kept[name] = order
             while len(self._kept) > 1 and self._are_too_many():
                 dropped, _ = self._kept.popitem(last=False)
                 self._looks.pop(dropped, None)
         return name
 
-    def get(self, name: str) -> tuple[str, ...] | None:
+    def get(self, name: str) -> NDArray[np.int64] | None:
         """An order; None if it is not known any more. One that is asked for is dropped later."""
         with self._lock:
             if name in self._kept:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from minedisc_core.errors import UsageError
 from minedisc_core.store import CandidateFilter
 from pages import facts, sent, shared
@@ -35,21 +38,20 @@ def new_queue(wanted: CandidateFilter, current: str, is_linked: bool = False) ->
         is_linked: a link asks for `current`: it stands first, also where it does not pass the filter (any more).
     """
     store = shared.store()
-    order = store.candidate_ids(wanted)
-    guest = _candidate(current) if is_linked and current not in order else ""
-    if guest:
-        order = [guest, *order]
-    index = order.index(current) if current in order else 0
-    first_site = store.candidate(order[index]).site if order else None
-    start = (first_site.peak_lat, first_site.peak_lon) if first_site else None
-    return Queue(shared.house().keep_queue(order), wanted, len(order), index, start, bool(guest))
+    order = store.queue(wanted)
+    number = store.number_of(current) if current else None
+    has_guest = is_linked and number is not None and not (order == number).any()
+    if has_guest:
+        order = np.concatenate([[number], order])
+    index = _position(order, number) or 0
+    first = store.candidates_by_number(order[index : index + 1].tolist())
+    start = (first[0].site.peak_lat, first[0].site.peak_lon) if first else None
+    return Queue(shared.house().queues.keep(order), wanted, len(order), index, start, has_guest)
 
 
-def _candidate(candidate_id: str) -> str:
-    """The id, if there is such a candidate; else empty."""
-    with shared.Noted():
-        return shared.store().candidate(candidate_id).candidate_id
-    return ""
+def _position(order: NDArray[np.int64], number: int | None) -> int | None:
+    found = np.flatnonzero(order == number) if number is not None else []
+    return int(found[0]) if len(found) else None
 
 
 def window(queue: str, start: int, count: int, around: str = "") -> dict[str, Any]:
@@ -63,10 +65,10 @@ def window(queue: str, start: int, count: int, around: str = "") -> dict[str, An
     if order is None:
         raise UsageError("this review queue is not known any more", remedy=sent.RELOAD)
     if around:
-        start = max(0, order.index(around) - 2) if around in order else len(order)
-    ids = order[start : start + count]
-    events = shared.store().histories(ids) if ids else {}
-    found = shared.store().candidates_by_id(ids) if ids else []
+        position = _position(order, shared.store().number_of(around))
+        start = len(order) if position is None else max(0, position - 2)
+    found = shared.store().candidates_by_number(order[start : start + count].tolist())
+    events = shared.store().histories([each.candidate_id for each in found]) if found else {}
     made = [facts.item(each, start + k, events.get(each.candidate_id, [])) for k, each in enumerate(found)]
     return {"queue": queue, "items": made}
 

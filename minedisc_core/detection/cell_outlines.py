@@ -35,8 +35,8 @@ class _Rings(NamedTuple):
 def outlines(grid: RasterGrid, cells: Numbers, starts: Numbers) -> NDArray[np.object_]:
     """The union of the cells' squares of each group, EPSG:4326.
 
-    A Polygon, or a MultiPolygon of parts that have no common side. Every corner of a cell that lies on the outline is one of its vertices, so that long straight sides follow
-    the curve that they are in degrees.
+    A Polygon, or a MultiPolygon of parts that have no common side. Every corner of a cell that lies on the outline
+    is one of its vertices, so that long straight sides follow the curve that they are in degrees.
 
     Args:
         grid: the mosaic's pixels.

@@ -71,21 +71,19 @@ def match_polygons(
         return []
     sites = _valid(polygons)
     with ThreadPoolExecutor() as pool:  # each has registers of its own: prepared geometries cannot be shared
-        asked = [
-            pool.submit(find_overlaps, sites, registers.titles),
-            pool.submit(_nearest_dams, sites, registers, distance_m),
-            pool.submit(find_overlaps, sites, registers.lands),
-            pool.submit(_nearest_rivers, sites, registers.rivers),
-            pool.submit(_missing, sites, registers),
-        ]
-    titles, (dams, is_near), lands, rivers, (missing, has_titles) = (one.result() for one in asked)
+        asked = [pool.submit(find_overlaps, sites, layer) for layer in (registers.titles, registers.lands)]
+        nearest = pool.submit(_nearest_dams, sites, registers, distance_m)
+        beside = pool.submit(_nearest_rivers, sites, registers.rivers)
+        lacking = pool.submit(_missing, sites, registers)
+    titles, lands = (one.result() for one in asked)
+    (dams, is_near), rivers, (missing, has_titles) = nearest.result(), beside.result(), lacking.result()
     shown_lands = _grouped(lands, _lands(lands, registers.lands), len(sites))
     shown = _grouped(titles, _titles(titles, registers.titles), len(sites))
     outside = _outside_extracting(sites, titles, registers.titles)
     as_of = registers.as_of
     return [
-        RegisterMatch(_status(near, found, lacking), dam, found, share if has else None, land, lacking, as_of, river)
-        for near, found, lacking, dam, share, has, land, river in zip(
+        RegisterMatch(_status(near, found, without), dam, found, share if has else None, land, without, as_of, river)
+        for near, found, without, dam, share, has, land, river in zip(
             is_near.tolist(),
             shown,
             missing,

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
+import numpy as np
+from numpy.typing import NDArray
+
 from minedisc_core.domain import Candidate, Change, RegisterMatch, RunSummary, Site, VerdictEvent
 from minedisc_core.store import (
     champions,
@@ -148,6 +151,25 @@ class Store:
         """Ids of the candidates, in the filter's order."""
         with self._database.reading() as cursor:
             return queries.candidate_ids(cursor, wanted, limit, offset)
+
+    def queue(self, wanted: CandidateFilter = EVERYTHING) -> NDArray[np.int64]:
+        """Numbers of all candidates of the filter, in its order: eight bytes for each of a million."""
+        with self._database.reading() as cursor:
+            return queries.queue(cursor, wanted)
+
+    def number_of(self, candidate_id: str) -> int | None:
+        """The number under which a candidate stands in a queue; None if there is no such candidate."""
+        with self._database.reading() as cursor:
+            return queries.number_of(cursor, candidate_id)
+
+    def candidates_by_number(self, numbers: Sequence[int]) -> list[Candidate]:
+        """Candidates in the order of the numbers.
+
+        Raises:
+            EventRefused: one of them is gone.
+        """
+        with self._database.reading() as cursor:
+            return queries.candidates_by_number(cursor, numbers)
 
     def candidates_by_id(self, candidate_ids: Sequence[str]) -> list[Candidate]:
         """Candidates in the order of the ids.

@@ -6,6 +6,7 @@ import json
 from typing import Any
 from uuid import uuid4
 
+import numpy as np
 import pytest
 import streamlit as st
 
@@ -25,7 +26,8 @@ def first() -> str:
 
 
 def item(candidate_id: str, lang: str = "en") -> Any:
-    queue = shared.house().keep_queue([candidate_id])
+    number = shared.store().number_of(candidate_id)
+    queue = shared.house().queues.keep(np.array([number]))
     return ask(f"/minedisc/review/items?queue={queue}&count=1&lang={lang}&t={token('review')}").json()["items"][0]
 
 
@@ -264,5 +266,6 @@ def test_a_long_queue_pushes_out_old_ones_and_is_never_dropped_itself(
 ) -> None:
     monkeypatch.setattr("pages.queue_memory.CANDIDATES_KEPT", 5)
     queues = shared.house().queues
-    old, long = queues.keep(["a", "b"]), queues.keep(["c"] * 9)
-    assert (queues.get(old), queues.get(long)) == (None, ("c",) * 9)
+    old, long = queues.keep(np.arange(2)), queues.keep(np.arange(9))
+    kept = queues.get(long)
+    assert (queues.get(old), kept is not None and kept.tolist()) == (None, list(range(9)))

@@ -68,7 +68,7 @@ def test_nothing_outside_the_vendor_folder_is_served(empty_home: Settings, name:
 
 def test_the_queue_is_given_in_windows(taken_in: Settings) -> None:
     order = shared.store().candidate_ids()
-    queue = shared.house().keep_queue(order)
+    queue = shared.house().queues.keep(shared.store().queue())
     address = f"/minedisc/review/items?queue={queue}&start=3&count=2"
     assert ask(address).status == 403
     items = ask(f"{address}&t={token('review')}").json()["items"]
