@@ -53,10 +53,10 @@ def bench_store(rows: int = 100_000) -> dict[str, Any]:
 
 
 def _reading(store: Store, rows: int) -> Iterator[Figure]:
-    goal, counted = ("< 60", "") if rows <= _LARGE else ("< 150", "< 200")
+    goal, counted, repeats = ("< 60", "", _REPEATS) if rows <= _LARGE else ("< 150", "< 200", _REPEATS // 5)
     for name, wanted in _questions():
-        yield from _timed(f"first {PAGE} undecided {name}", lambda w=wanted: store.candidates(w, PAGE), goal)  # type: ignore[misc]  # bound default
-        yield from _timed(f"queue and first window {name}", lambda w=wanted: _open_queue(store, w), "< 150")  # type: ignore[misc]  # bound default
+        yield from _timed(f"first {PAGE} undecided {name}", lambda w=wanted: store.candidates(w, PAGE), goal, repeats)  # type: ignore[misc]  # bound default
+        yield from _timed(f"queue and first window {name}", lambda w=wanted: _open_queue(store, w), "< 150", repeats)  # type: ignore[misc]  # bound default
     yield from _timed("counters", store.counters, counted)
     yield from _timed("counters of a run and an analyst", lambda: store.counters(RUN_ID, "bench"), counted)
     yield from _timed("runs with their counts", store.runs, counted)
