@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from minedisc_core.errors import UsageError
 from minedisc_core.store import CandidateFilter
 from pages import facts, sent, shared
@@ -40,18 +37,13 @@ def new_queue(wanted: CandidateFilter, current: str, is_linked: bool = False) ->
     store = shared.store()
     order = store.queue(wanted)
     number = store.number_of(current) if current else None
-    has_guest = is_linked and number is not None and not (order == number).any()
-    if has_guest:
-        order = np.concatenate([[number], order])
-    index = _position(order, number) or 0
-    first = store.candidates_by_number(order[index : index + 1].tolist())
+    has_guest = is_linked and number is not None and order.position(number) is None
+    if has_guest and number is not None:
+        order = order.led_by(number)
+    index = order.position(number) or 0
+    first = store.candidates_by_number(order.part(index, 1))
     start = (first[0].site.peak_lat, first[0].site.peak_lon) if first else None
-    return Queue(shared.house().queues.keep(order), wanted, len(order), index, start, has_guest)
-
-
-def _position(order: NDArray[np.int64], number: int | None) -> int | None:
-    found = np.flatnonzero(order == number) if number is not None else []
-    return int(found[0]) if len(found) else None
+    return Queue(shared.house().queues.keep(order, wanted), wanted, len(order), index, start, has_guest)
 
 
 def window(queue: str, start: int, count: int, around: str = "") -> dict[str, Any]:
@@ -65,9 +57,9 @@ def window(queue: str, start: int, count: int, around: str = "") -> dict[str, An
     if order is None:
         raise UsageError("this review queue is not known any more", remedy=sent.RELOAD)
     if around:
-        position = _position(order, shared.store().number_of(around))
+        position = order.position(shared.store().number_of(around))
         start = len(order) if position is None else max(0, position - 2)
-    found = shared.store().candidates_by_number(order[start : start + count].tolist())
+    found = shared.store().candidates_by_number(order.part(start, count))
     events = shared.store().histories([each.candidate_id for each in found]) if found else {}
     made = [facts.item(each, start + k, events.get(each.candidate_id, [])) for k, each in enumerate(found)]
     return {"queue": queue, "items": made}

@@ -66,7 +66,7 @@ def _reading(store: Store, rows: int) -> Iterator[Figure]:
 
 def _open_queue(store: Store, wanted: CandidateFilter) -> None:
     """As the review page does: the whole order, kept as numbers, and the first candidates with their histories."""
-    found = store.candidates_by_number(store.queue(wanted)[:WINDOW].tolist())
+    found = store.candidates_by_number(store.queue(wanted).part(0, WINDOW))
     store.histories([candidate.candidate_id for candidate in found])
 
 

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import shapely
-from numpy.typing import NDArray
 
 from minedisc_core.domain import Candidate, Change, Impact, PlaceChange, Reason, SecondScore, Site, Status
 from minedisc_core.errors import StoreError
 from minedisc_core.store.comparison import CHANGE_COLUMNS
 from minedisc_core.store.connection import Cursor, first_row, maybe_row
 from minedisc_core.store.filters import VISIBLE, select
+from minedisc_core.store.order import QueueOrder
 from minedisc_core.store.records import CandidateFilter, Counters, RunRow
 from minedisc_core.store.rows import (
     MATCH_COLUMNS,
@@ -49,11 +49,10 @@ def candidate_ids(cursor: Cursor, wanted: CandidateFilter, limit: int | None, of
     return [row[0] for row in cursor.execute(query, values).fetchall()]
 
 
-def queue(cursor: Cursor, wanted: CandidateFilter) -> NDArray[np.int64]:
+def queue(cursor: Cursor, wanted: CandidateFilter) -> QueueOrder:
     """Numbers of all candidates of the filter, in its order."""
     query, values = select(wanted, "site_no", None, 0)
-    numbers: NDArray[np.int64] = np.asarray(cursor.execute(query, values).fetchnumpy()["site_no"], np.int64)
-    return numbers
+    return QueueOrder(np.asarray(cursor.execute(query, values).fetchnumpy()["site_no"], np.int64))
 
 
 def number_of(cursor: Cursor, candidate_id: str) -> int | None:

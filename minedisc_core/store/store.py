@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
-import numpy as np
-from numpy.typing import NDArray
-
 from minedisc_core.domain import Candidate, Change, RegisterMatch, RunSummary, Site, VerdictEvent
 from minedisc_core.store import (
     champions,
     changes,
     filters,
+    in_view,
     point_corrections,
     progress,
     queries,
@@ -23,8 +21,10 @@ from minedisc_core.store import (
     verdicts,
 )
 from minedisc_core.store.connection import Database
+from minedisc_core.store.in_view import Cluster, MapSite
 from minedisc_core.store.loop_records import ChampionEvent, RetrainingRow, Spot
 from minedisc_core.store.migrations import migrate
+from minedisc_core.store.order import QueueOrder
 from minedisc_core.store.records import (
     CandidateFilter,
     CorrectionEvent,
@@ -152,8 +152,8 @@ class Store:
         with self._database.reading() as cursor:
             return queries.candidate_ids(cursor, wanted, limit, offset)
 
-    def queue(self, wanted: CandidateFilter = EVERYTHING) -> NDArray[np.int64]:
-        """Numbers of all candidates of the filter, in its order: eight bytes for each of a million."""
+    def queue(self, wanted: CandidateFilter = EVERYTHING) -> QueueOrder:
+        """All candidates of the filter, in its order."""
         with self._database.reading() as cursor:
             return queries.queue(cursor, wanted)
 
@@ -170,6 +170,21 @@ class Store:
         """
         with self._database.reading() as cursor:
             return queries.candidates_by_number(cursor, numbers)
+
+    def count(self, wanted: CandidateFilter = EVERYTHING) -> int:
+        """How many candidates a filter holds."""
+        with self._database.reading() as cursor:
+            return in_view.count(cursor, wanted)
+
+    def sites_in(self, wanted: CandidateFilter, view: in_view.Box, most: int) -> list[MapSite] | None:
+        """The candidates of a filter in a map's view (west, south, east, north); None if more than `most`."""
+        with self._database.reading() as cursor:
+            return in_view.sites_in(cursor, wanted, view, most)
+
+    def clusters_in(self, wanted: CandidateFilter, view: in_view.Box, across: int) -> list[Cluster]:
+        """How many candidates of a filter lie in each square of a view, `across` squares wide and high."""
+        with self._database.reading() as cursor:
+            return in_view.clusters_in(cursor, wanted, view, across)
 
     def candidates_by_id(self, candidate_ids: Sequence[str]) -> list[Candidate]:
         """Candidates in the order of the ids.

@@ -13,7 +13,7 @@ import streamlit as st
 from minedisc_core.domain import Impact, Reason, Status
 from minedisc_core.review import new_verdict
 from minedisc_core.settings import Settings
-from minedisc_core.store import Store
+from minedisc_core.store import CandidateFilter, QueueOrder, Store
 from pages import analysts, shared
 from tests.pages.asking import Answer, ask, ask_verdicts, send_verdicts, token, verdict
 
@@ -27,7 +27,7 @@ def first() -> str:
 
 def item(candidate_id: str, lang: str = "en") -> Any:
     number = shared.store().number_of(candidate_id)
-    queue = shared.house().queues.keep(np.array([number]))
+    queue = shared.house().queues.keep(QueueOrder(np.array([number])), CandidateFilter())
     return ask(f"/minedisc/review/items?queue={queue}&count=1&lang={lang}&t={token('review')}").json()["items"][0]
 
 
@@ -266,6 +266,6 @@ def test_a_long_queue_pushes_out_old_ones_and_is_never_dropped_itself(
 ) -> None:
     monkeypatch.setattr("pages.queue_memory.CANDIDATES_KEPT", 5)
     queues = shared.house().queues
-    old, long = queues.keep(np.arange(2)), queues.keep(np.arange(9))
+    old, long = (queues.keep(QueueOrder(np.arange(count)), CandidateFilter()) for count in (2, 9))
     kept = queues.get(long)
-    assert (queues.get(old), kept is not None and kept.tolist()) == (None, list(range(9)))
+    assert (queues.get(old), kept is not None and kept.part(0, 99)) == (None, list(range(9)))
