@@ -69,13 +69,13 @@ def bench_sites(hits: int = 1_000_000, repeats: int = 3) -> dict[str, Any]:
     sites = differing = 0
     for _ in range(repeats):
         registers = made_up_registers(grid, titles, lands)
-        sites = ours.time(lambda r=registers: _matched(grid, found, r, grouping, matching))  # type: ignore[misc]
+        sites = ours.time(lambda r=registers: _matched(grid, found, r, grouping, matching))  # type: ignore[misc]  # bound default
         peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         registers = made_up_registers(grid, titles, lands, spread=1)
-        dense.time(lambda r=registers: _matched(grid, found, r, _Taken(), _Taken()))  # type: ignore[misc]
+        dense.time(lambda r=registers: _matched(grid, found, r, _Taken(), _Taken()))  # type: ignore[misc]  # bound default
         registers = made_up_registers(small, titles // _PART, lands // _PART)
-        matches = part.time(lambda r=registers: _made(small, few, r))  # type: ignore[misc]
-        pairs = plain.time(lambda r=registers: _plain(small, few, r))  # type: ignore[misc]
+        matches = part.time(lambda r=registers: _made(small, few, r))  # type: ignore[misc]  # bound default
+        pairs = plain.time(lambda r=registers: _plain(small, few, r))  # type: ignore[misc]  # bound default
         differing = abs(sum(len(match.titles) + len(match.lands) for match in matches) - pairs)
     figures = [
         *ours.figures(f"{hits:,} hits to matched sites", "< 10"),
