@@ -14,7 +14,7 @@ from minedisc_core.domain import Impact, Reason, Status
 from minedisc_core.review import new_verdict
 from minedisc_core.settings import Settings
 from minedisc_core.store import CandidateFilter, QueueOrder, Store
-from pages import analysts, shared
+from pages import analysts, map_sites, shared
 from tests.pages.asking import Answer, ask, ask_verdicts, send_verdicts, token, verdict
 
 SQUARE = {"type": "Polygon", "coordinates": [[[-44, -20], [-43.99, -20], [-43.99, -19.99], [-44, -19.99], [-44, -20]]]}
