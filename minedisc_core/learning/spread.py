@@ -1,11 +1,15 @@
-"""The discovery net with a stronger head: what the trunk's features are on average, and how much they spread.
+"""The discovery net with a stronger head: what its features, and the ground itself, tell of a window.
 
 The trunk is the paper's (three convolutions, each with a pooling, `detection.networks`). Instead of the 7x7
-convolution with 200,000 weights, which learns the few places it is shown by heart, the head takes the mean and
-the standard deviation of each of the 64 features over the window (7x7) and over its middle (3x3): 256 numbers
-and one weight for each. All are the same in the eight symmetries. The spread is what three bands say most
-about a mine: worked ground beside ground that is not. A second head on the same numbers tells land with mines from
-scenes without any; the score is the product of both.
+convolution with 200,000 weights, which learns the few places it is shown by heart, the head adds up two voices:
+
+- the mean and the standard deviation of each of the 64 features over the window (7x7) and over its middle (3x3): 256
+  numbers with one weight for each, the same in the eight symmetries, taught together with the trunk;
+- how the ground stands out: order statistics of bands, ratios and gradient against the window's own median
+  (`ground_statistics.standing_out`), a weight for each, fitted on pixels as they are.
+
+A second head, on the levels of the same statistics, tells land with mines from scenes without any; the score is the
+product of both.
 
     net = train_spread(scenes, bands=("B2", "B3", "B4"))
     scores = net.scores(dn)
@@ -20,11 +24,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import log_expit
 
 from minedisc_core.detection.networks import FEATURES, build_discovery, keras, tensorflow, trunk_view
 from minedisc_core.errors import UsageError
 from minedisc_core.grid import HEAD_FEATURES, STRIDE_PX
+from minedisc_core.learning.ground_statistics import ground_statistics, levels, standing_out
 from minedisc_core.learning.jitter import Jitter, cut_tile
+from minedisc_core.learning.logistic import LinearHead, fit_head
 from minedisc_core.learning.mask_labels import (
     NEARLY_NEGATIVE,
     NEGATIVE,
@@ -38,8 +45,6 @@ POOLED = 4 * FEATURES
 MIDDLE_FEATURES = 3
 TILE_PX = 16 * STRIDE_PX
 _TINY = 1e-4
-_CERTAIN = 20.0
-"""Log odds of land with mines before the second head has learned anything."""
 _REMEMBERED = 0.9
 """Share of the running counts of positive and negative cells that a batch leaves as it was."""
 _FINAL_RATE = 0.05
@@ -49,10 +54,10 @@ _FINAL_RATE = 0.05
 class SpreadOptions:
     """How to train; the defaults are the last of the recipes tried on real places (README, "Real imagery")."""
 
-    steps: int = 90
+    steps: int = 60
     batch: int = 6
     """Tiles in a batch."""
-    learning_rate: float = 4e-4
+    learning_rate: float = 1e-4
     """Adam's first rate; falls to a twentieth along a cosine."""
     dropout: float = 0.3
     """Of the pooled features."""
@@ -63,16 +68,24 @@ class SpreadOptions:
     weight_decay: float = 1e-4
     near_weight: float = 0.1
     """All nearly negative cells, beside 1 for a like number of negative ones."""
-    land_tiles: int = 40
-    """Tiles of scenes without a mine from which the second head learns what land without mines is like."""
     negative_share: float = 0.5
     """Share of tiles from scenes with a negative cell: few have one."""
     averaging: float = 0.95
     """The weights kept are a running mean over the steps with this memory."""
-    warm_rounds: int = 2
+    warm_rounds: int = 6
     """Looks at every scene from which the head is fitted before the trunk begins to learn."""
-    warm_penalty: float = 0.03
+    warm_penalty: float = 1.5e-3
     """Of the squared weights of a head that is fitted on features that stand still."""
+    trunk_share: float = 0.5
+    """Of the trunk's log odds beside those of the ground's statistics."""
+    ground_penalty: float = 1.4e-3
+    """Of the squared weights on the ground's statistics."""
+    land_penalty: float = 0.06
+    """Of the squared weights of the second head: scenes without a mine are few, so it may say but plain things."""
+    land_cells: int = 400
+    """Cells of a scene without a mine that it learns from at most."""
+    land_benefit: float = 2.0
+    """Log odds given to land with mines: a missed mine is worse than a false alarm."""
     jitter: Jitter = field(default_factory=Jitter)
     seed: int = 0
     policy: str = "mixed_bfloat16"
@@ -92,11 +105,12 @@ class SpreadNet:
         self.scale = keras().Variable(np.ones(POOLED, np.float32), trainable=False)
         self.weight = keras().Variable(np.zeros(POOLED, np.float32))
         self.bias = keras().Variable(np.zeros((), np.float32))
-        self.land_weight = keras().Variable(np.zeros(POOLED, np.float32), trainable=False)
-        self.land_bias = keras().Variable(np.float32(_CERTAIN), trainable=False)
+        self.ground: LinearHead | None = None
+        self.land: LinearHead | None = None
+        self.trunk_share, self.land_benefit = 1.0, 0.0
         anything = [tf.TensorSpec((None, None, None, bands), tf.uint16)]
         self._pool = tf.function(self.pooled, input_signature=anything, autograph=False)
-        self._score = tf.function(self._probability, input_signature=anything, autograph=False)
+        self._trunk_odds = tf.function(self.logits, input_signature=anything, autograph=False)
 
     @property
     def variables(self) -> list[Any]:
@@ -125,29 +139,48 @@ class SpreadNet:
         return (self.pooled(pixels) - tensor(self.centre)) / tensor(self.scale)
 
     def logits(self, pixels: Any, dropout: float = 0.0) -> Any:
-        """In the graph: log odds of a mine of each cell, on land with mines."""
+        """In the graph: the trunk's log odds of a mine of each cell, on land with mines."""
         tf = self._tf
         kept = tf.nn.dropout(self.standard(pixels), dropout) if dropout else self.standard(pixels)
         return tf.tensordot(kept, tf.convert_to_tensor(self.weight), 1) + tf.convert_to_tensor(self.bias)
-
-    def _probability(self, pixels: Any) -> Any:
-        tf = self._tf
-        land = tf.tensordot(self.standard(pixels), tf.convert_to_tensor(self.land_weight), 1)
-        return tf.sigmoid(self.logits(pixels)) * tf.sigmoid(land + tf.convert_to_tensor(self.land_bias))
 
     def pooled_of(self, dn: NDArray[np.uint16]) -> NDArray[np.float32]:
         """The head's numbers (n, rows, columns, 256) of DN (n, h, w, band)."""
         return np.asarray(self._pool(dn).numpy(), np.float32)
 
-    def scores(self, dn: NDArray[np.uint16]) -> NDArray[np.float32]:
-        """Score of each cell, 0..1, of a scene (h, w, band) at once: about 0.4 GB for each million pixels."""
-        return np.asarray(self._score(np.ascontiguousarray(dn)[None]).numpy()[0], np.float32)
+    def scores(self, dn: NDArray[np.uint16], statistics: NDArray[np.float32] | None = None) -> NDArray[np.float64]:
+        """Score of each cell, 0..1, of a scene at once: about 0.4 GB for each million pixels.
+
+        Args:
+            dn: DN (h, w, band).
+            statistics: of `dn` (`ground_statistics`), if they are known already.
+        """
+        odds = np.asarray(self._trunk_odds(np.ascontiguousarray(dn)[None]).numpy()[0], np.float64)
+        found = ground_statistics(dn) if statistics is None else statistics
+        if self.ground is not None:
+            odds = self.trunk_share * odds + self.ground.log_odds(standing_out(found))
+        land = 0.0 if self.land is None else log_expit(self.land.log_odds(levels(found)) + self.land_benefit)
+        scores: NDArray[np.float64] = np.exp(log_expit(odds) + land)
+        return scores
+
+
+Describe = Callable[[MaskedScene], NDArray[np.float32]]
 
 
 def train_spread(
-    scenes: Sequence[MaskedScene], *, bands: Sequence[str], options: SpreadOptions | None = None
+    scenes: Sequence[MaskedScene],
+    *,
+    bands: Sequence[str],
+    options: SpreadOptions | None = None,
+    describe: Describe = lambda scene: ground_statistics(scene.dn),
 ) -> SpreadNet:
     """Train on all scenes; from those without a mask the net learns what land without mines is like.
+
+    Args:
+        scenes: with and without masks.
+        bands: names of their bands.
+        options: how to train.
+        describe: ground statistics of a scene; one that remembers them saves time.
 
     Raises:
         UsageError: no cell is positive, or none negative.
@@ -157,7 +190,8 @@ def train_spread(
     fit = _SpreadFit(scenes, len(bands), chosen)
     fit.warm()
     fit.run()
-    fit.learn_land()
+    fit.hear_the_ground(describe)
+    fit.learn_land(describe)
     return fit.net
 
 
@@ -197,26 +231,36 @@ class _SpreadFit:
                 counted = (label == POSITIVE) | (label == NEGATIVE)
                 values.append(self.net.pooled_of(tile[None])[0][counted])
                 labels.append(label[counted] == POSITIVE)
-        found = np.concatenate(values).astype(np.float64)
-        centre, scale = found.mean(axis=0), found.std(axis=0) + 1e-3
-        self.net.centre.assign(centre.astype(np.float32))
-        self.net.scale.assign(scale.astype(np.float32))
-        weight, bias = _fitted((found - centre) / scale, np.concatenate(labels), self.options.warm_penalty)
-        self.net.weight.assign(weight)
-        self.net.bias.assign(bias)
+        head = fit_head(np.concatenate(values), np.concatenate(labels), self.options.warm_penalty)
+        self.net.centre.assign(head.centre.astype(np.float32))
+        self.net.scale.assign(head.scale.astype(np.float32))
+        self.net.weight.assign(head.weight.astype(np.float32))
+        self.net.bias.assign(np.float32(head.bias))
 
-    def learn_land(self) -> None:
-        """Fit the second head on the trained trunk: land with mines against scenes without one."""
+    def hear_the_ground(self, describe: Describe) -> None:
+        """Fit the weights of how the ground stands out, on the cells whose label is sure."""
+        values, labels = [], []
+        for scene in self.masked:
+            label = scene.labels()
+            counted = (label == POSITIVE) | (label == NEGATIVE)
+            values.append(standing_out(describe(scene))[counted])
+            labels.append(label[counted] == POSITIVE)
+        self.net.ground = fit_head(np.concatenate(values), np.concatenate(labels), self.options.ground_penalty)
+        self.net.trunk_share = self.options.trunk_share
+
+    def learn_land(self, describe: Describe) -> None:
+        """Fit the second head: land with mines against scenes without one."""
         if not self.free:
             return
-        drawn = [*self.masked, *(self._draw_free() for _ in range(self.options.land_tiles))]
-        tiles = [cut_tile(scene, TILE_PX, self.random, self.options.jitter)[0] for scene in drawn]
-        pooled = [self.net.pooled_of(tile[None]).reshape(-1, POOLED).astype(np.float64) for tile in tiles]
-        has_mines = np.repeat([scene.mask is not None for scene in drawn], [len(values) for values in pooled])
-        standard = (np.concatenate(pooled) - self.net.centre.numpy()) / self.net.scale.numpy()
-        weight, bias = _fitted(standard, has_mines, self.options.warm_penalty)
-        self.net.land_weight.assign(weight)
-        self.net.land_bias.assign(bias)
+        values = [levels(describe(scene)) for scene in (*self.masked, *self.free)]
+        rows = [self._some(value.reshape(-1, value.shape[-1])) for value in values]
+        has_mines = np.repeat([scene.mask is not None for scene in (*self.masked, *self.free)], [*map(len, rows)])
+        self.net.land = fit_head(np.concatenate(rows), has_mines, self.options.land_penalty)
+        self.net.land_benefit = self.options.land_benefit
+
+    def _some(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        chosen = self.random.permutation(len(rows))[: self.options.land_cells]
+        return rows[chosen]
 
     def run(self) -> None:
         """All steps; the running mean of the weights stays in the net."""
@@ -259,11 +303,6 @@ class _SpreadFit:
         of_place = [scene for scene in among if scene.place == place]
         return of_place[int(self.random.integers(len(of_place)))]
 
-    def _draw_free(self) -> MaskedScene:
-        """A scene without a mine; its chance grows with the fourth root of its cells."""
-        sizes = np.array([max(1, np.prod(scene.cells)) for scene in self.free], float) ** 0.25
-        return self.free[int(self.random.choice(len(self.free), p=sizes / sizes.sum()))]
-
     def _weights(self, labels: NDArray[np.int8]) -> NDArray[np.float32]:
         """Weight of each cell: mines 1 in all, negatives 1 in all, over many batches; the rest as the options say."""
         now = np.array([(labels == POSITIVE).sum(), (labels == NEGATIVE).sum()], float)
@@ -285,32 +324,6 @@ class _SpreadFit:
         gradients, is_sound = only_finite(loss, tape.gradient(loss, self.net.variables))
         self.optimizer.apply(gradients, self.net.variables)
         return loss, is_sound
-
-
-def _fitted(
-    values: NDArray[np.float64], is_true: NDArray[np.bool_], penalty: float
-) -> tuple[NDArray[np.float32], np.float32]:
-    """Weights and bias of a logistic regression, both classes counting the same.
-
-    Args:
-        values: (n, k), each column of about mean 0 and deviation 1.
-        is_true: class of each row.
-        penalty: of the squared weights, beside a mean loss.
-    """
-    from scipy.optimize import minimize
-
-    inputs = np.column_stack([values, np.ones(len(values))])
-    sign = np.where(is_true, 1.0, -1.0)
-    share = np.where(is_true, 0.5 / max(1, is_true.sum()), 0.5 / max(1, (~is_true).sum()))
-
-    def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        margin = sign * (inputs @ weights)
-        slope = -sign * share / (1 + np.exp(np.clip(margin, -60, 60)))
-        pull = np.append(weights[:-1], 0) * penalty
-        return float((share * np.logaddexp(0, -margin)).sum() + pull @ weights), inputs.T @ slope + 2 * pull
-
-    found = minimize(loss, np.zeros(inputs.shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": 200}).x
-    return found[:-1].astype(np.float32), np.float32(found[-1])
 
 
 def _thumbnail(dn: NDArray[np.uint16]) -> NDArray[np.uint16]:

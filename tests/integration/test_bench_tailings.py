@@ -93,7 +93,7 @@ def test_a_net_that_was_trained_tells_bright_structures_from_ground():
     scenes += [MaskedScene("free", "free", scene(random, side=224, mine=False)[0], None)]
     losses = []
     options = SpreadOptions(
-        steps=6, batch=2, land_tiles=3, warm_rounds=1, jitter=Jitter(0.05, 0.02, 20, 10),
+        steps=6, batch=2, land_cells=30, warm_rounds=1, jitter=Jitter(0.05, 0.02, 20, 10),
         on_step=lambda number, loss: losses.append((number, loss)),
     )  # fmt: skip
     net = train_spread(scenes, bands=("B2", "B3", "B4"), options=options)

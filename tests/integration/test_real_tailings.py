@@ -71,7 +71,7 @@ def test_a_small_training_on_real_frames_judges_other_places(trial_data):
     some = list({judged.scene.place: judged for judged in with_negatives}.values())  # one of each place
     free = list(read_mine_free([trial_data / "imagery" / "terramind_l1c"]))
     units = fold_units(some, free, 2, 0)
-    judged = judge(units, SpreadOptions(steps=2, batch=2, land_tiles=3, warm_rounds=1))
+    judged = judge(units, SpreadOptions(steps=2, batch=2, land_cells=30, warm_rounds=1))
     assert sorted(scene.name for scene in judged.frames) == sorted(s.scene.name for s in some)
     assert len(judged.free) == 5
     assert all(scene.rival is not None and scene.rival.shape == scene.scores.shape for scene in judged.frames)
