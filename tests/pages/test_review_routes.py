@@ -277,7 +277,7 @@ def view_of(edges: str, lang: str = "en") -> Answer:
 
 
 def test_a_view_of_the_map_gets_its_own_sites_whatever_was_decided(taken_in: Settings) -> None:
-    send_verdicts(verdict(first(), "rejected"))
+    send_verdicts(verdict(first(), "rejected", reason="burn"))
     said = view_of("-180,-90,180,90").json()
     sites = {site["properties"]["candidate_id"]: site["properties"] for site in said["sites"]}
     assert set(sites) == set(shared.store().candidate_ids())

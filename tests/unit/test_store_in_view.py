@@ -92,6 +92,6 @@ def test_a_number_without_a_candidate_is_refused(store: Store) -> None:
 
 def test_a_verdict_shows_in_the_view(store: Store) -> None:
     name = sorted(visible())[0]
-    store.record([new_verdict(name, Status.REJECTED, "ana")])
+    store.record([new_verdict(name, Status.UNSURE, "ana")])
     found = {site.candidate_id: site.status for site in store.sites_in(CandidateFilter(), EVERYWHERE, COUNT) or ()}
-    assert found[name] is Status.REJECTED
+    assert found[name] is Status.UNSURE
