@@ -91,7 +91,7 @@ UNREGISTERED = (RegisterStatus.NOTHING_FOUND, RegisterStatus.TITLE_WITHOUT_EXTRA
 """Register statuses that an export of unregistered mines holds."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ImpactProbabilities:
     """Output of the impact net, each 0..1, summing to 1 (the net's softmax, uncalibrated)."""
 
@@ -100,7 +100,7 @@ class ImpactProbabilities:
     no_ore: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Site:
     """A connected group of hit cells (8 neighbours) of one run."""
 
@@ -132,7 +132,7 @@ class Site:
     """More than 10 % of a hit window is no data."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class NearestDam:
     """The nearest register point of a dam or mine."""
 
@@ -144,7 +144,7 @@ class NearestDam:
     """Name of the snapshot it comes from."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class NearestRiver:
     """The nearest river of a loaded river register, within 5 km. It never changes the register status."""
 
@@ -156,7 +156,7 @@ class NearestRiver:
     """Name of the snapshot it comes from."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TitleMatch:
     """A mining title (SIGMINE process) that meets the site."""
 
@@ -170,7 +170,7 @@ class TitleMatch:
     """Share of the site's cells inside the title, 0..1."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LandMatch:
     """A protected land that meets the site."""
 
@@ -180,7 +180,7 @@ class LandMatch:
     covered_fraction: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RegisterMatch:
     """What all loaded registers say of one site."""
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
-from types import TracebackType
+from typing import Any
 
 from minedisc_core import service
 from minedisc_core.domain import RunState
-from minedisc_core.errors import MinediscError
 from minedisc_core.jobs import list_runs
 from minedisc_core.learning.samples import cut_pending
 from minedisc_core.review import Leases
@@ -18,37 +18,14 @@ from minedisc_core.settings import Settings
 from minedisc_core.store import Store
 from pages import names, words
 from pages.cutter import Cutter
+from pages.noted import Noted
 from pages.queue_memory import QueueMemory
 from pages.signing import Signer
+from pages.taking_in import TakingIn
 from pages.texts import t, translated
 
 LOG = logging.getLogger("minedisc.pages")
 FINISHED = (RunState.COMPLETE, RunState.INCOMPLETE)
-
-
-class Noted:
-    """Turns an error of one item among many into a note, so that the others go on."""
-
-    def __init__(self, *kinds: type[Exception]) -> None:
-        self._kinds = kinds or (MinediscError,)
-        self.error: Exception | None = None
-        """What went wrong; None if nothing did."""
-
-    @property
-    def problem(self) -> str:
-        """The error as text; empty if there is none."""
-        return str(self.error) or type(self.error).__name__ if self.error else ""
-
-    def __enter__(self) -> Noted:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool:
-        if not isinstance(error, self._kinds):
-            return False
-        self.error = error
-        return True
 
 
 class House:
@@ -63,6 +40,7 @@ class House:
         self.refused: dict[str, str] = {}
         """Runs that could not be taken in, with the reason: not tried again by themselves."""
         self._taken_in: set[str] = set()
+        self._taking = TakingIn(self._take_in)
         self.on_open: Callable[[], object] = lambda: None
         """Called once the database is open: the server announces itself then."""
         self.preparing = threading.Lock()
@@ -87,6 +65,7 @@ class House:
 
     def close(self) -> None:
         """Close the database."""
+        self._taking.close()
         self._cutter.stop()
         with self._lock:
             if self._store is not None:
@@ -111,25 +90,27 @@ class House:
             return inside
         return next((row.run_dir for row in self.store.runs() if row.run_id == run_id), None)
 
-    def keep_queue(self, candidate_ids: Sequence[str]) -> str:
-        """Remember an order of candidates for the review panel; its name."""
-        return self.queues.keep(candidate_ids)
-
     def take_in_finished(self) -> list[str]:
-        """Take in the finished runs of HOME/runs that are not in the store yet; a sentence for each."""
-        with self._lock:
-            finished = {run.run_id: run.path for run in list_runs(self.settings) if run.state in FINISHED}
-            if finished.keys() <= self._taken_in | self.refused.keys():
-                return []  # without asking the database: this is looked up each time a page is drawn
+        """Take in the finished runs of HOME/runs that are not in the store yet; a sentence for each.
+
+        A run of very many sites is taken in while the pages go on: its sentence comes with a later call.
+        """
+        finished = {run.run_id: run.path for run in list_runs(self.settings) if run.state in FINISHED}
+        if not finished.keys() <= self._taken_in | self.refused.keys():
+            # else without asking the database: this is looked up each time a page is drawn
             self._taken_in = {row.run_id for row in self.store.runs()}
             known = self._taken_in | self.refused.keys()
-            return [self._take_in(path) for run_id, path in finished.items() if run_id not in known]
+            self._taking.begin([path for run_id, path in finished.items() if run_id not in known])
+        return [self._told(folder, taken) for folder, taken in self._taking.done()]
 
-    def _take_in(self, folder: Path) -> str:
+    def _take_in(self, folder: Path) -> dict[str, Any]:
+        return service.take_in(self.store, self.settings, str(folder))
+
+    def _told(self, folder: Path, taken: Future[dict[str, Any]]) -> str:
         with Noted() as noted:
-            taken = service.take_in(self.store, self.settings, str(folder))
-            label = names.run_label(self.store.run(taken["run_id"]).summary, self.settings.demo)
-            return f"{label}: {words.count(taken['new'], 'new candidate')}."
+            found = taken.result()
+            label = names.run_label(self.store.run(found["run_id"]).summary, self.settings.demo)
+            return f"{label}: {words.count(found['new'], 'new candidate')}."
         LOG.warning("run %s was not taken in: %s", folder.name, noted.problem)
         self.refused[folder.name] = noted.problem
         return t("Run {name} could not be taken in. {problem}", name=folder.name, problem=translated(noted.problem))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from minedisc_core.imagery.composites.request import CompositeRequest
 from minedisc_core.jobs import CompositePlan, open_source, plan_composite
-from pages.house import Noted
+from pages.noted import Noted
 
 
 @dataclass

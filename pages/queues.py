@@ -35,21 +35,15 @@ def new_queue(wanted: CandidateFilter, current: str, is_linked: bool = False) ->
         is_linked: a link asks for `current`: it stands first, also where it does not pass the filter (any more).
     """
     store = shared.store()
-    order = store.candidate_ids(wanted)
-    guest = _candidate(current) if is_linked and current not in order else ""
-    if guest:
-        order = [guest, *order]
-    index = order.index(current) if current in order else 0
-    first_site = store.candidate(order[index]).site if order else None
-    start = (first_site.peak_lat, first_site.peak_lon) if first_site else None
-    return Queue(shared.house().keep_queue(order), wanted, len(order), index, start, bool(guest))
-
-
-def _candidate(candidate_id: str) -> str:
-    """The id, if there is such a candidate; else empty."""
-    with shared.Noted():
-        return shared.store().candidate(candidate_id).candidate_id
-    return ""
+    order = store.queue(wanted)
+    number = store.number_of(current) if current else None
+    has_guest = is_linked and number is not None and order.position(number) is None
+    if has_guest and number is not None:
+        order = order.led_by(number)
+    index = order.position(number) or 0
+    first = store.candidates_by_number(order.part(index, 1))
+    start = (first[0].site.peak_lat, first[0].site.peak_lon) if first else None
+    return Queue(shared.house().queues.keep(order, wanted), wanted, len(order), index, start, has_guest)
 
 
 def window(queue: str, start: int, count: int, around: str = "") -> dict[str, Any]:
@@ -63,10 +57,10 @@ def window(queue: str, start: int, count: int, around: str = "") -> dict[str, An
     if order is None:
         raise UsageError("this review queue is not known any more", remedy=sent.RELOAD)
     if around:
-        start = max(0, order.index(around) - 2) if around in order else len(order)
-    ids = order[start : start + count]
-    events = shared.store().histories(ids) if ids else {}
-    found = shared.store().candidates_by_id(ids) if ids else []
+        position = order.position(shared.store().number_of(around))
+        start = len(order) if position is None else max(0, position - 2)
+    found = shared.store().candidates_by_number(order.part(start, count))
+    events = shared.store().histories([each.candidate_id for each in found]) if found else {}
     made = [facts.item(each, start + k, events.get(each.candidate_id, [])) for k, each in enumerate(found)]
     return {"queue": queue, "items": made}
 

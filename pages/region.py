@@ -11,13 +11,11 @@ from minedisc_core.domain import Impact, RunSummary
 from minedisc_core.registers.active import load_active
 from minedisc_core.registers.map_features import features_in
 from minedisc_core.store import CandidateFilter
-from pages import layers, maps, names, pictures, shared, words
+from pages import layers, map_sites, maps, names, pictures, shared, words
 from pages.pictures import Picture
 from pages.texts import t
 
 DAM_COLOUR, TITLE_COLOUR, LAND_COLOUR, RIVER_COLOUR = "#2f7df6", "#c77dff", "#5ad469", "#4cc9f0"
-SITES_MAX = 1_000
-"""Sites on the map; the panel draws the current one there whatever its place in the order."""
 
 
 def mosaics_of(run_id: str | None) -> list[Picture]:
@@ -33,8 +31,11 @@ def _picture(run_id: str, summary: RunSummary) -> Picture | None:
 
 
 def groups(wanted: CandidateFilter, shown: list[Picture]) -> list[Any]:
-    """Lands, titles, rivers, dams and, above them, the first sites of the order, each a layer that can be switched."""
-    candidates = shared.store().candidates(wanted, limit=SITES_MAX)
+    """Lands, titles, rivers, dams and, above them, the sites, each a layer that can be switched.
+
+    Of more sites than a layer takes the panel draws those of the view (`map_sites`).
+    """
+    candidates = [] if map_sites.are_many(wanted) else shared.store().candidates(wanted)
     boxes = [picture.bounds for picture in shown] or [c.site.polygon.bounds for c in candidates]
     around = features_in(load_active(shared.settings()), boxes, layers.LAYER_MAX)
     return [

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import streamlit as st
 
 from minedisc_core.store import CandidateFilter
@@ -12,6 +10,7 @@ from pages import (
     analysts,
     filters,
     frame,
+    map_sites,
     maps,
     names,
     progress,
@@ -95,14 +94,13 @@ def draw_map(wanted: CandidateFilter, queue: queues.Queue, basemap: str | None) 
     from streamlit_folium import st_folium
 
     pictures = region.mosaics_of(wanted.run_id)
-    whatever_was_decided = replace(wanted, statuses=(), reasons=(), analysts=(), seen=None)
     st_folium(
         maps.base(pictures, basemap),
         key="review_map",
         height=MAP_HEIGHT_PX,
         use_container_width=True,
         returned_objects=[],
-        feature_group_to_add=region.groups(whatever_was_decided, pictures),
+        feature_group_to_add=region.groups(map_sites.whatever_was_decided(wanted), pictures),
         layer_control=maps.layer_control(),
         center=queue.start,
         zoom=14 if queue.start else None,

@@ -9,7 +9,7 @@ import streamlit as st
 
 from minedisc_core.domain import Impact, Reason, Status
 from minedisc_core.imagery.indices import INDICES, Index
-from pages import addresses, analysts, map_texts, panel_texts, queues, words
+from pages import addresses, analysts, map_sites, map_texts, panel_texts, queues, words
 from pages.queues import Queue
 from pages.texts import language
 
@@ -18,7 +18,7 @@ FIRST_WINDOW = 30
 HERE = Path(__file__).parent / "panel"
 SCRIPTS = (
     "elements", "outbox", "keys", "chips", "facts", "drafts", "reasons", "looking", "queue", "decisions",
-    "map_tiles", "map_tools", "map_editor", "map_view", "grid", "view", "panel",
+    "map_tiles", "map_tools", "map_editor", "map_sites", "map_view", "grid", "view", "panel",
 )  # fmt: skip
 """Files of the component, joined to one module in this order."""
 STYLES = ("panel", "grid")
@@ -55,6 +55,7 @@ def show(queue: Queue, run_id: str | None, analyst: str) -> Any:
             "index": queue.index,
             "run": run_id,
             "box": queue.wanted.box,
+            "many_sites": map_sites.are_many(queue.wanted),
             "holds_undecided": not queue.wanted.statuses or Status.UNDECIDED in queue.wanted.statuses,
             "analyst": analyst,
             "items": queues.window(queue.name, max(0, queue.index - 2), FIRST_WINDOW)["items"],

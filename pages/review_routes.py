@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from pages import analysts, answers, queues, sent
+from pages import analysts, answers, map_sites, queues, sent
 from pages import looking as looks
 from pages import verdicts as log
 from pages.texts import in_language
@@ -30,6 +30,7 @@ def routes(base: str) -> list[Route]:
     """The panel's routes below `base`."""
     return [
         Route(f"{base}/review/items", items),
+        Route(f"{base}/review/sites", sites),
         Route(f"{base}/review/verdicts", verdicts, methods=["POST"]),
         Route(f"{base}/review/looking", looking, methods=["POST"]),
         Route(f"{base}/review/area", area, methods=["POST"]),
@@ -45,6 +46,17 @@ def items(request: Request) -> Response:
     request.state.language = asked.get("lang", "")  # for an error's text, which is written outside this function
     with in_language(request.state.language):
         made = queues.window(asked.get("queue", ""), start, min(count, 50), asked.get("around", ""))
+    return JSONResponse(made, headers=answers.NO_STORE)
+
+
+def sites(request: Request) -> Response:
+    """The sites of a queue in a view of the map, or clusters of them."""
+    if _who(request) is None:
+        return answers.refused()
+    asked = request.query_params
+    request.state.language = asked.get("lang", "")
+    with in_language(request.state.language):
+        made = map_sites.in_view(asked.get("queue", ""), asked.get("view", ""))
     return JSONResponse(made, headers=answers.NO_STORE)
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from minedisc_core.errors import UsageError
 from minedisc_core.review import ANALYST_LENGTH, NOBODY
 from minedisc_core.store.text import one_line
-from pages.house import Noted
+from pages.noted import Noted
 
 RELOAD = "reload the page"
 

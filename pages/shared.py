@@ -24,7 +24,8 @@ from minedisc_core.runs import CHIPS, SCORES
 from minedisc_core.settings import Settings, load_settings
 from minedisc_core.store import Store
 from pages import names
-from pages.house import House, Noted
+from pages.house import House
+from pages.noted import Noted
 from pages.session import KEPT_CHOICES, SessionKeys
 
 __all__ = ["KEPT_CHOICES", "Noted", "SessionKeys"]

@@ -24,7 +24,7 @@ EVERY_SCORE = (0.0, 1.0)
 GIVEN_MAX = 100
 _SCORE = re.compile(r"([01](?:\.\d{1,4})?)-([01](?:\.\d{1,4})?)")
 _DEGREES = r"(-?\d{1,3}(?:\.\d{1,7})?)"
-_BOX = re.compile(",".join([_DEGREES] * 4))
+BOX = re.compile(",".join([_DEGREES] * 4))
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +130,7 @@ Box = tuple[float, float, float, float]
 
 def _read_box(given: list[str]) -> tuple[Box | None, bool]:
     """`west,south,east,north` in degrees; None where it is no box on Earth."""
-    found = _BOX.fullmatch(given[0])
+    found = BOX.fullmatch(given[0])
     box = checked_box([float(part) for part in found.groups()]) if found else None
     return box, box is not None
 

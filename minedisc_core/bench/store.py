@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -13,13 +14,17 @@ from typing import Any, get_args
 
 import numpy as np
 
-from minedisc_core.bench.made_up import LAND_NAMES, made_up_matches, made_up_sites, made_up_summary
+from minedisc_core.bench.made_up import LAND_NAMES, RUN_ID, made_up_matches, made_up_sites, made_up_summary
 from minedisc_core.bench.report import Figure, figure, report
 from minedisc_core.domain import Impact, Reason, RegisterStatus, Status
 from minedisc_core.review import new_verdict
 from minedisc_core.store import CandidateFilter, Order, Store
 
 PAGE = 50
+WINDOW = 30
+"""Candidates that come with the review page."""
+_LARGE = 100_000
+"""Up to so many candidates the goals are those of a home; above, those of a country."""
 GESTURE = 24
 """Chips of the smallest grid view."""
 _RUNS = 3
@@ -37,16 +42,32 @@ def bench_store(rows: int = 100_000) -> dict[str, Any]:
         ids = iter([site.site_id for site in sites])
         before = min(_GIVEN_BEFORE, rows // 10)
         store.record([new_verdict(next(ids), Status.CONFIRMED, "bench") for _ in range(before)])
-        figures = [figure("take in a run", rows / seconds, "candidates/s"), *_reading(store), *_writing(store, ids)]
+        figures = [
+            figure("take in a run", rows / seconds, "candidates/s"),
+            *_reading(store, rows),
+            *_writing(store, ids),
+        ]
+        peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        figures.append(figure("peak memory, made-up sites included", peak_mb, "MB (RSS)"))
     return report("store", figures, rows=rows, verdicts_before=before, load_average=list(os.getloadavg()))
 
 
-def _reading(store: Store) -> Iterator[Figure]:
+def _reading(store: Store, rows: int) -> Iterator[Figure]:
+    goal, counted, repeats = ("< 60", "", _REPEATS) if rows <= _LARGE else ("< 150", "< 200", _REPEATS // 5)
     for name, wanted in _questions():
-        yield from _timed(f"first {PAGE} undecided {name}", lambda w=wanted: store.candidates(w, PAGE), "< 60")  # type: ignore[misc]  # bound default
-    yield from _timed("counters", store.counters)
+        yield from _timed(f"first {PAGE} undecided {name}", lambda w=wanted: store.candidates(w, PAGE), goal, repeats)  # type: ignore[misc]  # bound default
+        yield from _timed(f"queue and first window {name}", lambda w=wanted: _open_queue(store, w), "< 150", repeats)  # type: ignore[misc]  # bound default
+    yield from _timed("counters", store.counters, counted)
+    yield from _timed("counters of a run and an analyst", lambda: store.counters(RUN_ID, "bench"), counted)
+    yield from _timed("runs with their counts", store.runs, counted)
     yield from _timed("progress", store.progress)
     yield from _timed("choices of a filter", store.choices)
+
+
+def _open_queue(store: Store, wanted: CandidateFilter) -> None:
+    """As the review page does: the whole order, kept as numbers, and the first candidates with their histories."""
+    found = store.candidates_by_number(store.queue(wanted).part(0, WINDOW))
+    store.histories([candidate.candidate_id for candidate in found])
 
 
 def _questions() -> Iterator[tuple[str, CandidateFilter]]:
@@ -61,6 +82,9 @@ def _questions() -> Iterator[tuple[str, CandidateFilter]]:
         "in a land and a box by place",
         replace(open_ones, order="place", lands=LAND_NAMES[:2], box=(-44.0, -20.0, -43.0, -19.0)),
     )
+    yield "of one analyst by oldest", CandidateFilter(statuses=(Status.CONFIRMED,), analysts=("bench",), order="oldest")
+    yield "hidden ones by score", replace(open_ones, only_discarded=True)
+    yield "of a run by uncertainty", replace(open_ones, run_id=RUN_ID, order="uncertainty")
     yield "with all choices by score", replace(
         open_ones, impacts=(Impact.HIGH,), score_min=0.7, score_max=0.9, box=(-45.5, -20.5, -42.5, -17.5),
         lands=LAND_NAMES[:6], register_statuses=(RegisterStatus.NOTHING_FOUND,), seen=False,
@@ -104,11 +128,14 @@ def _writing(store: Store, ids: Iterator[str]) -> Iterator[Figure]:
 
 
 def _timed(name: str, work: Callable[[], object], goal: str = "", repeats: int = _REPEATS) -> Iterator[Figure]:
-    """p95 (with the goal) and p50 of the run with the best p95 of three."""
+    """p95 (with the goal) and p50 of the run with the best p95 of three, and processor time of all."""
+    begun = time.process_time()
     runs = [np.array([_seconds(work) for _ in range(repeats)]) * 1000 for _ in range(_RUNS)]
+    cpu_ms = 1000 * (time.process_time() - begun) / (_RUNS * repeats)
     best = min(runs, key=lambda run: float(np.percentile(run, 95)))
     yield figure(f"{name}, p95", float(np.percentile(best, 95)), "ms", goal)
     yield figure(f"{name}, p50", float(np.percentile(best, 50)), "ms")
+    yield figure(f"{name}, processor", cpu_ms, "CPU ms")
 
 
 def _seconds(work: Callable[[], object]) -> float:

@@ -11,6 +11,7 @@ from minedisc_core.cli import (
     imagery,
     learning,
     mosaics,
+    planning,
     registers,
     review,
     samples,
@@ -58,5 +59,6 @@ imagery.models.command("rollback")(learning.rollback)
 app.add_typer(imagery.models, name="models")
 app.add_typer(samples.app, name="samples")
 app.command("mosaic")(mosaics.mosaic)
+app.command("plan")(planning.plan)
 app.command("train")(training.train)
 app.command("bench")(benchmarks.bench)

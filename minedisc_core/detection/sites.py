@@ -7,19 +7,23 @@ its cells that are not, and a site is hidden only if all its cells are "no ore" 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from itertools import pairwise
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from minedisc_core.detection.cell_outlines import outlines
 from minedisc_core.detection.coverage import cell_areas_ha
 from minedisc_core.detection.scan import FLAGGED_FILL
 from minedisc_core.domain import IMPACT_CLASSES, Impact, ImpactProbabilities, Site
 from minedisc_core.grid import RasterGrid
 
 _NO_ORE = IMPACT_CLASSES.index(Impact.NO_ORE)
+_COLUMNS = tuple(field.name for field in fields(Site))[1:]
+"""All fields of a site but its id."""
 
 
 @dataclass(frozen=True)
@@ -74,10 +78,10 @@ def group_sites(run_id: str, grid: RasterGrid, hits: Hits, rules: SiteRules | No
     if not len(starts):
         return SiteGroups([], [])
     columns = _site_columns(grid, ordered, starts, chosen)
-    names = list(columns)
-    rows = zip(*columns.values(), strict=True)
-    sites = [Site(f"{run_id}-{rank:04d}", **dict(zip(names, row, strict=True))) for rank, row in enumerate(rows, 1)]
-    return SiteGroups(sites, np.split(ordered.cells, starts[1:]))
+    ids = [f"{run_id}-{rank:04d}" for rank in range(1, len(starts) + 1)]
+    sites = list(map(Site, ids, *(columns[name] for name in _COLUMNS)))  # by position: a million cells are many sites
+    edges = [*starts.tolist(), len(ordered.cells)]
+    return SiteGroups(sites, [ordered.cells[start:end] for start, end in pairwise(edges)])
 
 
 def _grouped(grid: RasterGrid, hits: Hits, rules: SiteRules) -> tuple[Hits, NDArray[np.int64]]:
@@ -102,7 +106,7 @@ def _grouped(grid: RasterGrid, hits: Hits, rules: SiteRules) -> tuple[Hits, NDAr
 
 def _site_columns(grid: RasterGrid, hits: Hits, starts: NDArray[np.int64], rules: SiteRules) -> dict[str, list[object]]:
     cells = np.diff(starts, append=len(hits.cells))
-    polygons = _polygons(grid, hits.cells, starts)
+    polygons = outlines(grid, hits.cells, starts)
     centroids = shapely.get_coordinates(shapely.centroid(polygons))
     peaks = hits.cells[starts]
     peak_lonlat, peak_px = grid.cell_centres(peaks), grid.peak_pixels(peaks)
@@ -124,17 +128,6 @@ def _site_columns(grid: RasterGrid, hits: Hits, starts: NDArray[np.int64], rules
         "discarded": discarded,
         "flagged_fill": np.logical_or.reduceat(hits.fill > FLAGGED_FILL, starts).tolist(),
     }
-
-
-def _polygons(grid: RasterGrid, cells: NDArray[np.int64], starts: NDArray[np.int64]) -> NDArray[np.object_]:
-    """Union of each site's squares: made in pixels, where edges are exact, then put in EPSG:4326 together."""
-    squares = grid.cell_boxes_px(cells)
-    ends = np.append(starts[1:], len(cells))
-    unions = squares[starts].copy()
-    for site in np.flatnonzero(ends - starts > 1):
-        unions[site] = shapely.union_all(squares[starts[site] : ends[site]])
-    placed: NDArray[np.object_] = shapely.transform(unions, lambda xy: grid.lonlat(xy[:, 1], xy[:, 0]))
-    return placed
 
 
 def _impacts(

@@ -25,6 +25,7 @@ from minedisc_core.domain import ProductLevel, RunState, RunSummary
 from minedisc_core.engine_record import EngineRecord
 from minedisc_core.errors import Cancelled, RunError
 from minedisc_core.grid import DISCOVERY_CELLS, Tile, tiles
+from minedisc_core.jobs.collector import collector_paused
 from minedisc_core.jobs.hits import HitCollector
 from minedisc_core.jobs.orders import Order, files_of
 from minedisc_core.jobs.ownership import sole_worker
@@ -181,7 +182,8 @@ class _Run:
         result = self._scan(nets)
         self._step("grouping hits into sites")
         write_atomically(self.run_dir / SCORES, self._scores_tif(result.scores))
-        groups = group_sites(self.ready.run_id, self.ready.grid, self.hits.hits(result.fill), self._rules())
+        with collector_paused():
+            groups = group_sites(self.ready.run_id, self.ready.grid, self.hits.hits(result.fill), self._rules())
         sites_name, result_name = _names(self.ready.request)
         write_sites(self.run_dir, groups.sites, sites_name)
         problems = self._problems(result)

@@ -53,6 +53,13 @@ class Layer:
         found = "" if values is None else values[row]
         return found if isinstance(found, str) else ""
 
+    def values(self, column: str, rows: NDArray[np.int64]) -> list[str]:
+        """Texts of many rows; '' where this register has no such column."""
+        values = self._texts.get(column)
+        if values is None:
+            return [""] * len(rows)
+        return [text if isinstance(text, str) else "" for text in values[rows].tolist()]
+
     @cached_property
     def may_extract(self) -> NDArray[np.bool_]:
         """Of each title."""

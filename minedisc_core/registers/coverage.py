@@ -15,7 +15,7 @@ from shapely.geometry.base import BaseGeometry
 from minedisc_core.domain import RegisterKind
 from minedisc_core.errors import UsageError
 from minedisc_core.registers.areas import read_aoi
-from minedisc_core.registers.states import STATES, possible_states, state_code, state_codes
+from minedisc_core.registers.states import STATES, lie_in, state_code, state_codes
 from minedisc_core.registers.tables import RegisterTable
 from minedisc_core.registers.text import fold
 from minedisc_core.settings import Settings
@@ -109,7 +109,7 @@ def covered(places: Sequence[BaseGeometry], stated: Sequence[StatedCoverage]) ->
     codes = {code for coverage in stated for code in _codes(coverage.text)}
     if codes:
         rest = np.flatnonzero(~inside)
-        inside[rest] = [bool(states) and states <= codes for states in possible_states(list(array[rest]))]
+        inside[rest] = lie_in(array[rest], codes)
     return inside
 
 

@@ -12,6 +12,8 @@ The nearest river is told beside it and changes no status.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
@@ -67,29 +69,40 @@ def match_polygons(
         raise UsageError(f"a distance of {distance_m} m", "0 or more metres", "correct it")
     if not len(polygons):
         return []
+    sites = _valid(polygons)
+    with ThreadPoolExecutor() as pool:  # each has registers of its own: prepared geometries cannot be shared
+        asked = [pool.submit(find_overlaps, sites, layer) for layer in (registers.titles, registers.lands)]
+        nearest = pool.submit(_nearest_dams, sites, registers, distance_m)
+        beside = pool.submit(_nearest_rivers, sites, registers.rivers)
+        lacking = pool.submit(_missing, sites, registers)
+    titles, lands = (one.result() for one in asked)
+    (dams, is_near), rivers, (missing, has_titles) = nearest.result(), beside.result(), lacking.result()
+    shown_lands = _grouped(lands, _lands(lands, registers.lands), len(sites))
+    shown = _grouped(titles, _titles(titles, registers.titles), len(sites))
+    outside = _outside_extracting(sites, titles, registers.titles)
+    as_of = registers.as_of
+    return [
+        RegisterMatch(_status(near, found, without), dam, found, share if has else None, land, without, as_of, river)
+        for near, found, without, dam, share, has, land, river in zip(
+            is_near.tolist(),
+            shown,
+            missing,
+            dams,
+            outside.tolist(),
+            has_titles.tolist(),
+            shown_lands,
+            rivers,
+            strict=True,
+        )
+    ]
+
+
+def _valid(polygons: Sequence[BaseGeometry]) -> NDArray[np.object_]:
     sites = np.empty(len(polygons), dtype=object)
     sites[:] = polygons
-    sites = np.where(shapely.is_valid(sites), sites, shapely.make_valid(sites))
-    dams, is_near = _nearest_dams(sites, registers, distance_m)
-    titles = find_overlaps(sites, registers.titles)
-    lands = _grouped(_lands(find_overlaps(sites, registers.lands), registers.lands), len(sites))
-    shown = _grouped(_titles(titles, registers.titles), len(sites))
-    outside = _outside_extracting(sites, titles, registers.titles)
-    missing, has_titles = _missing(sites, registers)
-    rivers = _nearest_rivers(sites, registers.rivers)
-    return [
-        RegisterMatch(
-            status=_status(is_near[i], shown[i], missing[i]),
-            nearest_dam=dams[i],
-            titles=shown[i],
-            outside_extracting_titles_fraction=float(outside[i]) if has_titles[i] else None,
-            lands=lands[i],
-            missing=missing[i],
-            registers_as_of=registers.as_of,
-            nearest_river=rivers[i],
-        )
-        for i in range(len(sites))
-    ]
+    is_broken = ~shapely.is_valid(sites)
+    sites[is_broken] = shapely.make_valid(sites[is_broken])
+    return sites
 
 
 def _status(is_near: bool, titles: Sequence[TitleMatch], missing: Sequence[str]) -> RegisterStatus:
@@ -104,22 +117,24 @@ def _nearest_dams(
     sites: NDArray[np.object_], registers: ActiveRegisters, distance_m: float
 ) -> tuple[list[NearestDam | None], NDArray[np.bool_]]:
     """The entry to show for each site (one that counts before one that does not), and whether one counts."""
-    chosen: list[NearestDam | None] = [None] * len(sites)
+    chosen, nearest_m = np.full(len(sites), None), np.full(len(sites), np.inf)
     is_near = np.zeros(len(sites), bool)
     for layer, within_m in ((registers.points, distance_m), (registers.outlines, 0.0)):
         if not len(layer):
             continue
         rows, metres = nearest_entries(sites, layer)
-        for i, (row, distance) in enumerate(zip(rows, metres, strict=True)):
-            counts, earlier = distance <= within_m, chosen[i]
-            if earlier is None or (bool(is_near[i]), -earlier.distance_m) < (counts, -distance):
-                chosen[i] = _dam(layer, int(row), float(distance))
-            is_near[i] |= counts
-    return chosen, is_near
+        counts = metres <= within_m
+        is_better = ~(is_near & ~counts) & ((counts & ~is_near) | (metres < nearest_m))
+        chosen[is_better] = _dams(layer, rows[is_better], metres[is_better])
+        nearest_m[is_better] = metres[is_better]
+        is_near |= counts
+    return chosen.tolist(), is_near
 
 
-def _dam(layer: Layer, row: int, distance_m: float) -> NearestDam:
-    return NearestDam(layer.value("name", row), layer.value("owner", row), distance_m, layer.labels[row])
+def _dams(layer: Layer, rows: NDArray[np.int64], metres: NDArray[np.float64]) -> list[NearestDam]:
+    names, owners = layer.values("name", rows), layer.values("owner", rows)
+    labels = [layer.labels[row] for row in rows.tolist()]
+    return list(map(NearestDam, names, owners, metres.tolist(), labels))
 
 
 def _nearest_rivers(sites: NDArray[np.object_], layer: Layer) -> list[NearestRiver | None]:
@@ -130,36 +145,28 @@ def _nearest_rivers(sites: NDArray[np.object_], layer: Layer) -> list[NearestRiv
     ]
 
 
-def _titles(overlaps: Overlaps, layer: Layer) -> list[tuple[int, TitleMatch]]:
-    return [
-        (
-            int(site),
-            TitleMatch(
-                process=layer.value("process", entry),
-                phase=layer.value("phase", entry),
-                may_extract=bool(layer.may_extract[entry]),
-                holder=layer.value("holder", entry),
-                substance=layer.value("substance", entry),
-                covered_fraction=float(fraction),
-            ),
-        )
-        for site, entry, fraction in zip(overlaps.site, overlaps.entry, overlaps.fraction, strict=True)
-    ]
+def _titles(overlaps: Overlaps, layer: Layer) -> list[TitleMatch]:
+    rows = overlaps.entry
+    texts = [layer.values(name, rows) for name in ("process", "phase", "holder", "substance")]
+    process, phase, holder, substance = texts
+    may_extract = layer.may_extract[rows].tolist() if len(rows) else []
+    return list(map(TitleMatch, process, phase, may_extract, holder, substance, overlaps.fraction.tolist()))
 
 
-def _lands(overlaps: Overlaps, layer: Layer) -> list[tuple[int, LandMatch]]:
-    return [
-        (int(site), LandMatch(layer.value("name", entry), layer.value("kind", entry), float(fraction)))
-        for site, entry, fraction in zip(overlaps.site, overlaps.entry, overlaps.fraction, strict=True)
-    ]
+def _lands(overlaps: Overlaps, layer: Layer) -> list[LandMatch]:
+    names, kinds = layer.values("name", overlaps.entry), layer.values("kind", overlaps.entry)
+    return list(map(LandMatch, names, kinds, overlaps.fraction.tolist()))
 
 
-def _grouped(found: Sequence[tuple[int, T]], sites: int) -> list[tuple[T, ...]]:
+def _grouped(overlaps: Overlaps, entries: Sequence[T], sites: int) -> list[tuple[T, ...]]:
     """Entries of each site, largest share first; the same entry of two snapshots once."""
-    groups: list[dict[T, None]] = [{} for _ in range(sites)]
-    for site, entry in found:
-        groups[site][entry] = None
-    return [tuple(group) for group in groups]
+    site, fraction = overlaps.site, overlaps.fraction
+    ends = np.searchsorted(site, np.arange(sites), "right").tolist()
+    groups = [tuple(entries[start:end]) for start, end in pairwise([0, *ends])]
+    is_alike = (np.diff(site) == 0) & (np.diff(fraction) == 0)  # only such neighbours can be the same entry
+    for one in np.unique(site[:-1][is_alike]).tolist():
+        groups[one] = tuple(dict.fromkeys(groups[one]))
+    return groups
 
 
 def _outside_extracting(sites: NDArray[np.object_], titles: Overlaps, layer: Layer) -> NDArray[np.float64]:

@@ -20,6 +20,7 @@ _METRES_PER_DEG = 110_000.0
 _SLACK = 1.02
 _EXACT_WITHIN_M = 1_000_000.0
 _BATCH = 1_000
+_TOUCHING_M = 1.0
 
 
 def nearest_entries(sites: NDArray[np.object_], layer: Layer) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -86,6 +87,8 @@ def _improve(
     farthest = np.abs(bounds[:, [1, 3]]).max(axis=1) + distances[batch] / _METRES_PER_DEG
     reach = _SLACK * distances[batch] / np.cos(np.radians(np.minimum(farthest, 84.0)))
     site, entry = layer.mercator_tree.query(moved[batch], predicate="dwithin", distance=reach)
+    is_other = entry != rows[batch[site]]
+    site, entry = site[is_other], entry[is_other]
     metres = _geodesic(moved[batch[site]], layer.mercator[entry])
     order = np.lexsort((entry, metres, site))
     first = order[np.unique(site[order], return_index=True)[1]]
@@ -100,5 +103,6 @@ def _geodesic(a: NDArray[np.object_], b: NDArray[np.object_]) -> NDArray[np.floa
     lon, lat = _FROM_MERCATOR.transform(ends[..., 0], ends[..., 1])
     _, _, metres = GEOD.inv(lon[:, 0], lat[:, 0], lon[:, 1], lat[:, 1])
     distances = np.asarray(metres, np.float64)
-    distances[shapely.intersects(a, b)] = 0.0
+    close = np.flatnonzero(distances < _TOUCHING_M)  # what meets has a shortest line of no length, but for rounding
+    distances[close[shapely.intersects(a[close], b[close])]] = 0.0
     return distances

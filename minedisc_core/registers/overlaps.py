@@ -37,7 +37,8 @@ def find_overlaps(sites: NDArray[np.object_], layer: Layer) -> Overlaps:
     pieces = sites[site].copy()
     partly = ~shapely.covers(layer.geometry[entry], sites[site])
     pieces[partly] = shapely.intersection(sites[site[partly]], layer.geometry[entry[partly]])
-    fraction = covered_fraction(pieces, sites[site])
+    fraction = np.ones(len(site))
+    fraction[partly] = covered_fraction(pieces[partly], sites[site[partly]])
     order = np.lexsort((entry, -fraction, site))
     order = order[fraction[order] >= MIN_COVERED_FRACTION]
     return Overlaps(site[order], entry[order], fraction[order], pieces[order])

@@ -8,11 +8,12 @@ IBGE, rounded; tested against the states that ANM's dam register gives for its 9
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import cache
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from minedisc_core.registers.text import fold
@@ -137,14 +138,30 @@ def possible_states(places: Sequence[BaseGeometry]) -> list[set[str]]:
 
     "May" is meant widely: the outlines are only good to `TOLERANCE_DEG`.
     """
-    codes, tree, inland = _atlas()
-    array = np.asarray(places, dtype=object)
-    found: list[set[str]] = [set() for _ in array]
-    for place, state in tree.query(array, predicate="intersects").T:
-        found[place].add(codes[state])
-    for place in np.flatnonzero(~shapely.covers(inland, array)):
-        found[place].add(ABROAD)
+    codes, place, state, is_inland = _located(np.asarray(places, dtype=object))
+    found: list[set[str]] = [set() if inside else {ABROAD} for inside in is_inland]
+    for one, code in zip(place.tolist(), state.tolist(), strict=True):
+        found[one].add(codes[code])
     return found
+
+
+def lie_in(places: NDArray[np.object_], states: Collection[str]) -> NDArray[np.bool_]:
+    """Which places may lie in no other than these states, and in none abroad; see `possible_states`."""
+    codes, place, state, is_inland = _located(places)
+    is_asked = np.array([code in states for code in codes])[state]
+    asked, others = (np.bincount(place[which], minlength=len(places)) for which in (is_asked, ~is_asked))
+    alone: NDArray[np.bool_] = is_inland & (asked > 0) & (others == 0)
+    return alone
+
+
+def _located(
+    places: NDArray[np.object_],
+) -> tuple[list[str], NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+    """Codes; pairs of a place and the number of a state it may lie in; which places lie in no country but Brazil."""
+    codes, tree, inland = _atlas()
+    place, state = tree.query(places)
+    meets = shapely.intersects(tree.geometries[state], places[place])
+    return codes, place[meets], state[meets], shapely.covers(inland, places)
 
 
 @cache
@@ -154,7 +171,9 @@ def _atlas() -> tuple[list[str], shapely.STRtree, BaseGeometry]:
     gaps_closed = shapely.union_all(shapely.buffer(outlines, TOLERANCE_DEG / 2))
     inland = shapely.buffer(gaps_closed, -1.5 * TOLERANCE_DEG)
     shapely.prepare(inland)
-    return list(_OUTLINES), shapely.STRtree(shapely.buffer(outlines, TOLERANCE_DEG)), inland
+    grown = shapely.buffer(outlines, TOLERANCE_DEG)
+    shapely.prepare(grown)
+    return list(_OUTLINES), shapely.STRtree(grown), inland
 
 
 def _vertices(text: str) -> Iterable[tuple[float, float]]:

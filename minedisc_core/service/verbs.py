@@ -29,6 +29,7 @@ from minedisc_core.domain import (
 )
 from minedisc_core.errors import UsageError
 from minedisc_core.exports import export as write_export
+from minedisc_core.jobs.collector import collector_paused
 from minedisc_core.learning import samples
 from minedisc_core.registers import matching, snapshots
 from minedisc_core.registers.active import load_active
@@ -52,8 +53,9 @@ def take_in(store: Store, settings: Settings, run_dir: str) -> dict[str, Any]:
         RunError: the run is not finished, or its files cannot be read.
     """
     folder = Path(run_dir).resolve()
-    summary, sites = read_summary(folder), read_sites(folder)
-    matches = matching.match_sites(sites, load_active(settings))
+    with collector_paused():
+        summary, sites = read_summary(folder), read_sites(folder)
+        matches = matching.match_sites(sites, load_active(settings))
     taken = store.take_in(summary, folder, sites, matches)
     return {
         **plain(taken),
@@ -279,8 +281,9 @@ def registers_retire(store: Store, settings: Settings, snapshot_id: str) -> dict
 
 def rematch(store: Store, settings: Settings, note: str) -> list[dict[str, Any]]:
     """Match all candidates with the registers as they are now; the statuses that changed."""
-    sites: Sequence[Site] = store.all_sites()
-    matches = matching.match_sites(sites, load_active(settings))
+    with collector_paused():
+        sites: Sequence[Site] = store.all_sites()
+        matches = matching.match_sites(sites, load_active(settings))
     return [plain(change) for change in store.rematch([site.site_id for site in sites], matches, note)]
 
 

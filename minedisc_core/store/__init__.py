@@ -1,6 +1,8 @@
 """The only room that knows DuckDB: migrations, events, queries."""
 
+from minedisc_core.store.in_view import Cluster, MapSite
 from minedisc_core.store.loop_records import ChampionAction, ChampionEvent, RetrainingRow, Spot
+from minedisc_core.store.order import QueueOrder
 from minedisc_core.store.records import (
     AnalystProgress,
     CandidateFilter,
@@ -26,13 +28,16 @@ __all__ = [
     "CandidateFilter",
     "ChampionAction",
     "ChampionEvent",
+    "Cluster",
     "CorrectionAction",
     "CorrectionEvent",
     "Counters",
     "DatasetRow",
     "FilterChoices",
+    "MapSite",
     "Order",
     "Progress",
+    "QueueOrder",
     "QueueRow",
     "RetrainingRow",
     "RunRow",

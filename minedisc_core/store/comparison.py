@@ -145,6 +145,10 @@ def _scans(cursor: Cursor) -> list[Scan]:
 
 
 def _renew(cursor: Cursor, ground: _Ground, own: Scan, others: Sequence[Scan]) -> None:
+    if not others:  # nothing to compare with: no outline is read
+        cleared = ", ".join(f"{name} = NULL" for name in CHANGE_COLUMNS)
+        cursor.execute(f"UPDATE states SET {cleared} WHERE run_id = ? AND change IS NOT NULL", [own.run_id])  # noqa: S608  # our own names
+        return
     numbers = ground.sites(own.run_id).numbers
     rows: list[_Row] = [_NOTHING] * len(numbers)
     left = np.arange(len(numbers))

@@ -10,14 +10,16 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import shapely
 
 from minedisc_core.domain import Candidate, Change, Impact, PlaceChange, Reason, SecondScore, Site, Status
 from minedisc_core.errors import StoreError
 from minedisc_core.store.comparison import CHANGE_COLUMNS
-from minedisc_core.store.connection import Cursor, first_row
+from minedisc_core.store.connection import Cursor, first_row, maybe_row
 from minedisc_core.store.filters import VISIBLE, select
+from minedisc_core.store.order import QueueOrder
 from minedisc_core.store.records import CandidateFilter, Counters, RunRow
 from minedisc_core.store.rows import (
     MATCH_COLUMNS,
@@ -29,6 +31,7 @@ from minedisc_core.store.rows import (
 )
 from minedisc_core.store.same_place import earlier_sentence
 from minedisc_core.store.second_scores import SECOND_COLUMNS
+from minedisc_core.store.text import one_line
 from minedisc_core.store.verdicts import unknown_candidate
 
 _STATE_COLUMNS = ("run_id", "status", "reason", "notes", "analyst", "decided_utc", "impact_corrected", "moved_lon",
@@ -44,6 +47,27 @@ def candidate_ids(cursor: Cursor, wanted: CandidateFilter, limit: int | None, of
     """Ids in the filter's order."""
     query, values = select(wanted, "candidate_id", limit, offset)
     return [row[0] for row in cursor.execute(query, values).fetchall()]
+
+
+def queue(cursor: Cursor, wanted: CandidateFilter) -> QueueOrder:
+    """Numbers of all candidates of the filter, in its order."""
+    query, values = select(wanted, "site_no", None, 0)
+    return QueueOrder(np.asarray(cursor.execute(query, values).fetchnumpy()["site_no"], np.int64))
+
+
+def number_of(cursor: Cursor, candidate_id: str) -> int | None:
+    """The number of a candidate; None if there is none of this id."""
+    row = maybe_row(cursor.execute("SELECT site_no FROM states WHERE candidate_id = ?", [one_line(candidate_id)]))
+    return int(row[0]) if row else None
+
+
+def candidates_by_number(cursor: Cursor, numbers: Sequence[int]) -> list[Candidate]:
+    """Candidates in the order of `numbers`.
+
+    Raises:
+        EventRefused: one of them is gone.
+    """
+    return _fetch(cursor, list(numbers))
 
 
 def candidates(cursor: Cursor, wanted: CandidateFilter, limit: int | None, offset: int) -> list[Candidate]:
@@ -82,6 +106,9 @@ def _fetch(cursor: Cursor, numbers: list[int]) -> list[Candidate]:
         numbers,
     )
     by_number = {row[0]: row[1:] for row in rows}
+    gone = [number for number in numbers if number not in by_number]
+    if gone:
+        raise unknown_candidate(f"number {gone[0]}")
     ordered = [by_number[number] for number in numbers]
     earlier = _earlier(cursor, numbers)
     sites = sites_from([row[: len(SITE_COLUMNS)] for row in ordered])

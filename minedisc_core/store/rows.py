@@ -117,7 +117,8 @@ def _as_json(value: Any) -> str | None:
 
 
 def _fields(record: Any) -> dict[str, Any]:
-    return {name: one_line(x) if isinstance(x, str) else x for name, x in vars(record).items()}
+    values = ((name, getattr(record, name)) for name in record.__slots__)
+    return {name: one_line(x) if isinstance(x, str) else x for name, x in values}
 
 
 def sites_from(rows: Sequence[tuple[Any, ...]]) -> list[Site]:

@@ -60,6 +60,10 @@ def renew_second_scores(cursor: Cursor, run_id: str | None = None) -> None:
 
 
 def _renew(cursor: Cursor, own: _Scan, others: Sequence[_Scan]) -> None:
+    if not others:  # no other model scanned here: no outline is read
+        cleared = ", ".join(f"{name} = NULL" for name in SECOND_COLUMNS)
+        cursor.execute(f"UPDATE states SET {cleared} WHERE run_id = ? AND second_run IS NOT NULL", [own.run_id])  # noqa: S608  # our own names
+        return
     sites = cursor.execute(
         "SELECT site_no, polygon, score FROM sites WHERE run_id = ? ORDER BY site_no", [own.run_id]
     ).fetchall()

@@ -11,6 +11,7 @@ from minedisc_core.store import (
     champions,
     changes,
     filters,
+    in_view,
     point_corrections,
     progress,
     queries,
@@ -20,8 +21,10 @@ from minedisc_core.store import (
     verdicts,
 )
 from minedisc_core.store.connection import Database
+from minedisc_core.store.in_view import Cluster, MapSite
 from minedisc_core.store.loop_records import ChampionEvent, RetrainingRow, Spot
 from minedisc_core.store.migrations import migrate
+from minedisc_core.store.order import QueueOrder
 from minedisc_core.store.records import (
     CandidateFilter,
     CorrectionEvent,
@@ -148,6 +151,40 @@ class Store:
         """Ids of the candidates, in the filter's order."""
         with self._database.reading() as cursor:
             return queries.candidate_ids(cursor, wanted, limit, offset)
+
+    def queue(self, wanted: CandidateFilter = EVERYTHING) -> QueueOrder:
+        """All candidates of the filter, in its order."""
+        with self._database.reading() as cursor:
+            return queries.queue(cursor, wanted)
+
+    def number_of(self, candidate_id: str) -> int | None:
+        """The number under which a candidate stands in a queue; None if there is no such candidate."""
+        with self._database.reading() as cursor:
+            return queries.number_of(cursor, candidate_id)
+
+    def candidates_by_number(self, numbers: Sequence[int]) -> list[Candidate]:
+        """Candidates in the order of the numbers.
+
+        Raises:
+            EventRefused: one of them is gone.
+        """
+        with self._database.reading() as cursor:
+            return queries.candidates_by_number(cursor, numbers)
+
+    def count(self, wanted: CandidateFilter = EVERYTHING) -> int:
+        """How many candidates a filter holds."""
+        with self._database.reading() as cursor:
+            return in_view.count(cursor, wanted)
+
+    def sites_in(self, wanted: CandidateFilter, view: in_view.Box, most: int) -> list[MapSite] | None:
+        """The candidates of a filter in a map's view (west, south, east, north); None if more than `most`."""
+        with self._database.reading() as cursor:
+            return in_view.sites_in(cursor, wanted, view, most)
+
+    def clusters_in(self, wanted: CandidateFilter, view: in_view.Box, across: int) -> list[Cluster]:
+        """How many candidates of a filter lie in each square of a view, `across` squares wide and high."""
+        with self._database.reading() as cursor:
+            return in_view.clusters_in(cursor, wanted, view, across)
 
     def candidates_by_id(self, candidate_ids: Sequence[str]) -> list[Candidate]:
         """Candidates in the order of the ids.

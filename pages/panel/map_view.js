@@ -24,6 +24,7 @@ class MapView {
     this.tools = new MapTools(this);
     this.editor = new MapEditor(this);
     this.ahead = new TilesAhead(this);
+    this.sites = new ViewSites(this);
     this.timer = setInterval(() => this.attach(), 250);
   }
 
@@ -36,6 +37,7 @@ class MapView {
   configure(data) {
     const spoken = this.lang === data.lang;
     Object.assign(this, { texts: data.texts, lang: data.lang, box: data.box ?? null });
+    this.sites.configure(data);
     if (!this.ready) return;
     if (spoken) this.tools.refresh(); else this.tools.build();
     this.drawBox();
@@ -60,12 +62,14 @@ class MapView {
   enter(frame, inside) {
     Object.assign(this, { frame, map: inside.map, L: inside.L, marks: null, boxed: null, extra: null, extras: null, stale: true });
     this.layers.clear();
+    Object.assign(this.sites, { group: null, ids: [] }); // they went with the frame
     this.ahead.drop();
     const named = Object.keys(inside).filter((name) => name.startsWith("tile_layer"));
     this.mosaics = named.map((name) => inside[name]).filter((layer) => layer?.options?.mosaic);
     inside.document.addEventListener("keydown", this.onKey, true);
     for (const [name, order] of [["md-current", 620], ["md-draft", 630]]) this.map.createPane(name).style.zIndex = order;
     this.map.on("layeradd", (e) => { if (e.layer.feature?.properties?.candidate_id) this.stale = true; });
+    this.map.on("moveend", () => this.sites.later());
     this.map.on("overlayadd overlayremove", () => this.tools.refresh());
     this.moving = Boolean(this.map._animatingZoom); // the frame's own zoom to the queue's start is nobody's choice
     this.map.on("zoomend", () => { if (this.moving) this.moving = false; else this.choseZoom(); });
@@ -263,6 +267,7 @@ class MapView {
 
   close() {
     clearInterval(this.timer);
+    clearTimeout(this.sites.timer);
     this.editor.stop();
     this.ahead.drop();
     if (!this.ready) return;

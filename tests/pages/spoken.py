@@ -15,7 +15,7 @@ PAGES = sorted((PROJECT_ROOT / "pages").glob("*.py"))
 SILENT = re.compile(
     r"(bench|cli|setup|imagery/demo)/.*|(imagery/(files|scenes|writing)"
     r"|learning/(splits|training|folds|study|fitting|spread|precision|recipes)"
-    r"|jobs/(training|train_request|train_progress|train_report)|owner|setup)\.py"
+    r"|jobs/(plan|plan_rate|training|train_request|train_progress|train_report)|owner|setup)\.py"
     r"|service/(door|records)\.py"
 )
 """They talk to a terminal or to the command line's door only."""

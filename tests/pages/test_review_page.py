@@ -29,7 +29,7 @@ def order(app: AppTest) -> tuple[str, ...]:
     """Candidates of the queue, as they come."""
     found = shared.house().queues.get(queue(app).name)
     assert found is not None
-    return found
+    return tuple(each.candidate_id for each in shared.store().candidates_by_number(found.part(0, len(found))))
 
 
 def test_the_queue_begins_with_the_undecided_candidates(home: Settings, open_page: Opener) -> None:

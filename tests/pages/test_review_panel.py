@@ -10,6 +10,7 @@ import pytest
 from minedisc_core.domain import Impact, Reason, Status
 from minedisc_core.imagery.indices import INDICES
 from minedisc_core.settings import Settings
+from minedisc_core.store import CandidateFilter
 from pages import map_texts, panel_texts, queues, review_panel, shared, words
 from pages.queues import Queue
 from tests.pages.conftest import Opener
@@ -90,5 +91,5 @@ def test_the_panel_gets_words_reasons_classes_and_legends(mounted: dict[str, obj
 def test_the_first_window_holds_the_candidate_to_begin_with(mounted: dict[str, object]) -> None:
     items = mounted["items"]
     assert mounted["index"] in [item["index"] for item in items]  # type: ignore[attr-defined]  # what was mounted is untyped
-    assert mounted["total"] == len(shared.house().queues.get(str(mounted["queue"])) or ())
+    assert mounted["total"] == len(shared.store().queue(CandidateFilter(statuses=(Status.UNDECIDED,))))
     assert queues.window(str(mounted["queue"]), 0, 2)["items"] == items[:2]  # type: ignore[index]  # what was mounted is untyped

@@ -6,14 +6,15 @@ import json
 from typing import Any
 from uuid import uuid4
 
+import numpy as np
 import pytest
 import streamlit as st
 
 from minedisc_core.domain import Impact, Reason, Status
 from minedisc_core.review import new_verdict
 from minedisc_core.settings import Settings
-from minedisc_core.store import Store
-from pages import analysts, shared
+from minedisc_core.store import CandidateFilter, QueueOrder, Store
+from pages import analysts, map_sites, shared
 from tests.pages.asking import Answer, ask, ask_verdicts, send_verdicts, token, verdict
 
 SQUARE = {"type": "Polygon", "coordinates": [[[-44, -20], [-43.99, -20], [-43.99, -19.99], [-44, -19.99], [-44, -20]]]}
@@ -25,7 +26,8 @@ def first() -> str:
 
 
 def item(candidate_id: str, lang: str = "en") -> Any:
-    queue = shared.house().keep_queue([candidate_id])
+    number = shared.store().number_of(candidate_id)
+    queue = shared.house().queues.keep(QueueOrder(np.array([number])), CandidateFilter())
     return ask(f"/minedisc/review/items?queue={queue}&count=1&lang={lang}&t={token('review')}").json()["items"][0]
 
 
@@ -264,5 +266,47 @@ def test_a_long_queue_pushes_out_old_ones_and_is_never_dropped_itself(
 ) -> None:
     monkeypatch.setattr("pages.queue_memory.CANDIDATES_KEPT", 5)
     queues = shared.house().queues
-    old, long = queues.keep(["a", "b"]), queues.keep(["c"] * 9)
-    assert (queues.get(old), queues.get(long)) == (None, ("c",) * 9)
+    old, long = (queues.keep(QueueOrder(np.arange(count)), CandidateFilter()) for count in (2, 9))
+    kept = queues.get(long)
+    assert (queues.get(old), kept is not None and kept.part(0, 99)) == (None, list(range(9)))
+
+
+def view_of(edges: str, lang: str = "en") -> Answer:
+    queue = shared.house().queues.keep(shared.store().queue(), CandidateFilter(statuses=(Status.UNDECIDED,)))
+    return ask(f"/minedisc/review/sites?queue={queue}&view={edges}&lang={lang}&t={token('review')}")
+
+
+def test_a_view_of_the_map_gets_its_own_sites_whatever_was_decided(taken_in: Settings) -> None:
+    send_verdicts(verdict(first(), "rejected", reason="burn"))
+    said = view_of("-180,-90,180,90").json()
+    sites = {site["properties"]["candidate_id"]: site["properties"] for site in said["sites"]}
+    assert set(sites) == set(shared.store().candidate_ids())
+    assert said["clusters"] == []
+    assert sites[first()]["style"]["dashArray"] == "3 5"
+    assert view_of("0,0,1,1").json() == {"sites": [], "clusters": []}
+
+
+def test_many_sites_of_a_view_come_as_clusters(taken_in: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pages.map_sites.VIEW_SITES_MAX", 5)
+    said = view_of("-180,-90,180,90", "pt").json()
+    assert said["sites"] == []
+    assert sum(cluster["count"] for cluster in said["clusters"]) == len(shared.store().candidate_ids())
+    assert "clique" in said["clusters"][0]["label"]
+
+
+@pytest.mark.parametrize("edges", ["", "1,2,3", "2,0,1,1", "a,b,c,d", "-181,0,0,1", "nan,0,1,1"])
+def test_what_is_no_view_is_refused(taken_in: Settings, edges: str) -> None:
+    assert view_of(edges).status == 409
+
+
+def test_a_view_needs_the_panels_token_and_a_queue(taken_in: Settings) -> None:
+    assert ask("/minedisc/review/sites?queue=x&view=0,0,1,1").status == 403
+    assert ask(f"/minedisc/review/sites?queue=x&view=0,0,1,1&t={token('review')}").status == 409
+
+
+def test_a_small_queue_has_its_sites_in_one_layer_and_a_large_one_in_views(
+    taken_in: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not map_sites.are_many(CandidateFilter())
+    monkeypatch.setattr("pages.map_sites.LAYER_SITES_MAX", 22)
+    assert map_sites.are_many(CandidateFilter())

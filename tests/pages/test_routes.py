@@ -9,7 +9,7 @@ import pytest
 from minedisc_core import owner
 from minedisc_core.errors import StoreError
 from minedisc_core.settings import Settings
-from minedisc_core.store import Store
+from minedisc_core.store import CandidateFilter, Store
 from pages import shared
 from tests.pages.asking import RUN, ask, ask_verdicts, send_verdicts, token, verdict
 
@@ -68,7 +68,7 @@ def test_nothing_outside_the_vendor_folder_is_served(empty_home: Settings, name:
 
 def test_the_queue_is_given_in_windows(taken_in: Settings) -> None:
     order = shared.store().candidate_ids()
-    queue = shared.house().keep_queue(order)
+    queue = shared.house().queues.keep(shared.store().queue(), CandidateFilter())
     address = f"/minedisc/review/items?queue={queue}&start=3&count=2"
     assert ask(address).status == 403
     items = ask(f"{address}&t={token('review')}").json()["items"]
