@@ -100,16 +100,7 @@ def scan(
 
     Files of one coordinate system make one run. Those of several make one each, in folders NAME_23S, NAME_24S, ...
     """
-    settings = settings_of(home)
-    settings = dataclasses.replace(
-        settings, engine=engine or settings.engine, scheduler=_scheduler(settings, scheduler)
-    )
-    if workers and settings.scheduler:
-        raise UsageError(
-            f"workers of this machine and the scheduler {settings.scheduler} are named",
-            "one of the two",
-            "leave out --workers, or --scheduler and MINEDISC_SCHEDULER",
-        )
+    settings = _settings(settings_of(home), engine, scheduler, workers or 0)
     request = build_request(
         settings,
         aoi,
@@ -126,6 +117,23 @@ def scan(
     )
     with _workers_of(settings, workers or 0) as chosen:
         runs = run_each_to_end(request, run, chosen, resume=resume)
+    _tell_all(runs, as_json)
+
+
+def _settings(settings: Settings, engine: str | None, scheduler: str | None, workers: int) -> Settings:
+    """The settings with what the command line names instead."""
+    chosen = settings.scheduler if scheduler is None else checked_scheduler(scheduler)
+    if workers and chosen:
+        raise UsageError(
+            f"workers of this machine and the scheduler {chosen} are named",
+            "one of the two",
+            "leave out --workers, or --scheduler and MINEDISC_SCHEDULER",
+        )
+    return dataclasses.replace(settings, engine=engine or settings.engine, scheduler=chosen)
+
+
+def _tell_all(runs: dict[Path, RunSummary], as_json: bool) -> None:
+    """Print what came out of each run; one that is not complete makes the command fail."""
     if as_json:
         told = [as_plain(summary, folder) for folder, summary in runs.items()]
         print_json(told if len(told) > 1 else told[0])
@@ -152,10 +160,6 @@ def run_each_to_end(request: ScanRequest, run: Path, settings: Settings, *, resu
         planned, settings, lambda one, nets: run_to_end(one.request, one.run_dir, settings, resume=resume, nets=nets)
     )
     return dict(zip(folders, summaries, strict=True))
-
-
-def _scheduler(settings: Settings, given: str | None) -> str:
-    return settings.scheduler if given is None else checked_scheduler(given)
 
 
 def folder_to_fill(path: Path) -> Path:
