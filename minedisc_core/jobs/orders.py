@@ -81,6 +81,8 @@ class Order:
     """All that a worker needs to score any tile of a run."""
 
     name: str
+    code: str
+    """Of the process that gives the order (`Facts.code`)."""
     model: tuple[tuple[str, bytes], ...]
     """Names and contents of the model folder's files."""
     identity: str
@@ -155,6 +157,8 @@ class _Held:
 
 
 def _loaded(order: Order, threads: int) -> LoadedNets:
+    if order.code != _code():  # a worker that came after the others were asked
+        raise RunError("this worker has another minedisc than the run", "the same version", "install it there")
     folder = Path(tempfile.mkdtemp(prefix="minedisc-model-"))
     try:
         for name, content in order.model:
