@@ -152,8 +152,17 @@ class Cluster:
             task = client.submit(orders.facts, pure=False)
             self._wait_for_a_worker(client)
             task.release()
-        found: dict[str, Facts | Exception] = client.run(orders.facts, on_error="return")
-        return found
+        return self._ask(client, orders.facts)
+
+    def _ask(self, client: Client, question: Callable[..., Answer], *words: str) -> dict[str, Answer | Exception]:
+        """What each worker answers, or why it cannot; one that has gone in this moment says nothing."""
+        until = time.monotonic() + PATIENCE_S
+        while True:
+            told: dict[str, Answer | Exception] = client.run(question, *words, on_error="return")
+            there = {worker: answer for worker, answer in told.items() if not isinstance(answer, OSError)}
+            if there or self._is_cancelled() or time.monotonic() > until:
+                return there
+            time.sleep(_LOOK_S)
 
     def _wait_for_a_worker(self, client: Client) -> None:
         until = time.monotonic() + PATIENCE_S
@@ -176,7 +185,7 @@ class Cluster:
         order.files.place.write(PROBE, order.probe)
         client = self._connected()
         client.register_plugin(_Bring(order))
-        told: dict[str, Readiness | Exception] = client.run(orders.ready, order.name, on_error="return")
+        told: dict[str, Readiness | Exception] = self._ask(client, orders.ready, order.name)
         problems = {
             worker: str(each) if isinstance(each, Exception) else f"on {each.host}: {each.problem}"
             for worker, each in told.items()

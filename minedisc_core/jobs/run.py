@@ -27,7 +27,7 @@ from minedisc_core.errors import Cancelled, RunError
 from minedisc_core.grid import DISCOVERY_CELLS, Tile, tiles
 from minedisc_core.jobs.collector import collector_paused
 from minedisc_core.jobs.hits import HitCollector
-from minedisc_core.jobs.orders import Order, files_of
+from minedisc_core.jobs.orders import Order, facts, files_of
 from minedisc_core.jobs.ownership import sole_worker
 from minedisc_core.jobs.pictures import write_pictures
 from minedisc_core.jobs.places import place_of
@@ -225,6 +225,7 @@ class _Run:
         ready = self.ready
         return Order(
             name=f"{ready.run_id}-{secrets.token_hex(4)}",
+            code=facts().code,
             model=files_of(ready.model),
             identity=model_identity(ready.model),
             engine=nets.engine,

@@ -210,9 +210,13 @@ def test_a_disk_that_takes_no_more_is_told_tile_by_tile_and_resume_finishes(on_w
     settings, request = on_workers
     with Client(settings.scheduler, set_as_default=False) as client:
         _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
-        client.run(resource.setrlimit, resource.RLIMIT_FSIZE, (100_000, most))
+
+        def fill(progress):
+            if progress.tiles and not progress.tiles_done + progress.tiles_failed:  # the tiles begin
+                client.run(resource.setrlimit, resource.RLIMIT_FSIZE, (100_000, most))
+
         try:
-            summary = run_scan(request, tmp_path / "run", settings=settings)
+            summary = run_scan(request, tmp_path / "run", settings=settings, on_progress=fill)
         finally:
             client.run(resource.setrlimit, resource.RLIMIT_FSIZE, (most, most))
     assert summary.state is RunState.INCOMPLETE

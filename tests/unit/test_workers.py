@@ -5,14 +5,18 @@ from __future__ import annotations
 import dataclasses
 import socket
 import threading
+from types import SimpleNamespace
 
 import pytest
 
 from minedisc_core import cli
+from minedisc_core.engine_record import EngineRecord
 from minedisc_core.errors import RunError
 from minedisc_core.grid import Tile
 from minedisc_core.jobs import orders
+from minedisc_core.jobs.places import Folder
 from minedisc_core.jobs.reach import reach
+from minedisc_core.jobs.tiles import TileFiles
 from minedisc_core.jobs.versions import check_facts, check_versions
 
 
@@ -61,6 +65,24 @@ def test_an_address_at_which_nobody_or_somebody_else_listens_is_refused():
 def test_a_worker_that_was_not_given_the_run_says_so():
     with pytest.raises(orders.TileFailed, match=r"this worker was not given the run.*\(worker on "):
         orders.work("no such order", Tile(0, 1, 0, 1))
+
+
+def test_a_worker_that_comes_late_with_another_minedisc_takes_no_tile(tmp_path):
+    mosaic = SimpleNamespace(paths=(), close=lambda: None)
+    files = TileFiles(Folder(tmp_path))
+    order = orders.Order(
+        "late", "another code", (), "", EngineRecord(), None, mosaic, None, (), files, probe=b"probe"
+    )  # fmt: skip
+    files.place.write(orders.PROBE, order.probe)
+    orders.receive(order, 1)
+    try:
+        assert "this worker has another minedisc than the run" in orders.ready("late").problem
+        with pytest.raises(orders.TileFailed, match="another minedisc"):
+            orders.work("late", Tile(0, 1, 0, 1))
+    finally:
+        orders.forget("late")
+    assert orders.ready("late").problem.startswith("this worker was not given the run")
+    assert [path.name for path in tmp_path.iterdir()] == [orders.PROBE]
 
 
 @pytest.mark.parametrize(
