@@ -29,8 +29,7 @@ from pages.noted import Noted
 from pages.session import KEPT_CHOICES, SessionKeys
 
 __all__ = ["KEPT_CHOICES", "Noted", "SessionKeys"]
-PREVIEW = "preview-"
-"""Names of pictures of mosaics that were looked at, not scanned, start with it."""
+PREVIEW = "preview-"  # so begin the names of pictures of mosaics that were looked at, not scanned
 SECOND_DATES = SecondDates()
 
 _HOUSES: dict[str, House] = {}

@@ -72,7 +72,12 @@ def bench_review(candidates: int = 10_000, presses: int = 200) -> dict[str, Any]
     with chromium() as browser, tempfile.TemporaryDirectory(prefix="minedisc-bench-") as name:
         homes = make_homes(Path(name), sizes)
         screens, plain_ms = _measure(browser, Path(name), homes, presses)
-        figures = [*_waits(screens[1], plain_ms), *_flatness(screens, sizes), _stored(homes, screens)]
+        figures = [
+            *_waits(screens[1], plain_ms),
+            *_flatness(screens, sizes),
+            *_views(screens[-1], sizes[-1]),
+            _stored(homes, screens),
+        ]
         return report(
             "review", figures, candidates=candidates, presses=presses, pace_ms=PACE_MS, chromium=browser.version,
             chips=f"rendered at {POOL} places, shared by all sites as hard links", load_average=list(os.getloadavg()),
@@ -163,6 +168,17 @@ def _flatness(screens: Sequence[_Screen], sizes: Sequence[int]) -> Iterator[Figu
         ("page ready, best of three", min(small.opened_ms), min(large.opened_ms)),
     ):
         yield figure(f"{name}, growth", of_large / of_small, "ratio", "<= 1.2", f"{told}; {of_small:.0f} ms")
+
+
+def _views(screen: _Screen, candidates: int) -> Iterator[Figure]:
+    """What the map asks for where it stands still: sites of its view, or clusters; small homes have one layer."""
+    if screen.page.view_requests:
+        waited, sizes = zip(*screen.page.view_requests, strict=True)
+        told = f"{len(waited)} views of {candidates:,} candidates"
+        yield figure(
+            "sites or clusters of the map's view, request, p95", float(np.percentile(waited, 95)), "ms", "", told
+        )
+        yield figure("sites or clusters of the map's view, largest answer", max(sizes) / 1e3, "kB", "", told)
 
 
 def _stored(homes: Sequence[Settings], screens: Sequence[_Screen]) -> Figure:

@@ -34,6 +34,10 @@ _CLOCK = Path(__file__).with_name("review_clock.js")
 _WAIT_MS = 60_000
 _SEEN_CHIPS = "[...document.querySelectorAll('.md-panel img[data-candidate]')].filter((i) => i.getClientRects().length)"
 _TILE_ADDRESS = "Object.values(minediscClock.map._layers).find((l) => l._url?.includes('/tiles/'))._url"
+_VIEW_REQUESTS = (
+    "performance.getEntriesByType('resource').filter((e) => e.name.includes('/review/sites'))"
+    ".map((e) => [e.duration, e.encodedBodySize])"
+)
 _SCREEN = {"width": 1280, "height": 800}
 
 
@@ -135,7 +139,9 @@ class TimedPage:
         self.ready_ms = float(self.ask("minediscClock.ready"))
         self.tiles_fetched = 0
         """Map tiles that key presses took from the server, not from the browser's cache; known once closed."""
-        self.ask("minediscClock.counting = true")
+        self.view_requests: list[tuple[float, int]] = []
+        """Milliseconds and bytes of each time that the map asked for the sites of its view; known once closed."""
+        self.ask("minediscClock.counting = true; performance.setResourceTimingBufferSize(20_000)")
 
     def ask(self, script: str) -> Any:
         """What an expression gives in the page."""
@@ -186,5 +192,6 @@ class TimedPage:
     def close(self) -> None:
         """Close the page and forget its cache."""
         self.tiles_fetched = int(self.ask("minediscClock.tilesFetched"))
+        self.view_requests = [(float(ms), int(size)) for ms, size in self.ask(_VIEW_REQUESTS)]
         self.page.close(run_before_unload=False)
         self._context.close()
