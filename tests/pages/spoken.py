@@ -57,7 +57,7 @@ SENTENCES = {
     "learning/promotion.py": {"decide", "_missing", "_worse", "_more_sites", "_told"},
     "service/learning.py": {"_stale", "_OVERRIDE", "_verdict_of_rule"},
     "service/outlook.py": {"prospect"},
-    "jobs/run.py": {"execute", "_without_data", "_outside", "_other_engine", "_other_processors", "_announce"},
+    "jobs/run.py": {"_problems", "_without_data", "_outside", "_other_engine", "_other_processors", "_announce"},
     "registers/coordinates.py": {"why_outside_brazil"},
     "registers/matching.py": {"_missing", "_NEEDED"},
     "registers/sentences.py": {"GUIA", "STATUS_WORDS", "describe", "_nearest", "_title", "percent", "_river"}
