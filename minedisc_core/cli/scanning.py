@@ -28,6 +28,13 @@ if TYPE_CHECKING:
     from minedisc_core.settings import Settings
 
 EngineWord = Literal["auto", "tensorflow", "openvino", "openvino-bf16"]
+SchedulerAddress = Annotated[
+    str | None, typer.Option(help="Dask scheduler whose workers score the tiles: tcp://HOST:8786.")
+]
+WorkerCount = Annotated[int | None, typer.Option(min=1, help="Start so many worker processes here, one thread each.")]
+ResultsPlace = Annotated[
+    str | None, typer.Option(help="Where tiles' results are kept: a folder or s3://BUCKET/FOLDER (the run's own).")
+]
 CANCEL = "cancel"
 """File in a run folder that asks its scan to stop (`runs.CANCEL`; not imported, as start-up stays light)."""
 CANCEL_SECONDS = 1.2
@@ -77,29 +84,16 @@ def scan(
     dn_offset: DnOffset = None,
     imagery_start: Day = None,
     imagery_end: Day = None,
-    scheduler: Annotated[
-        str | None, typer.Option(help="Dask scheduler whose workers score the tiles: tcp://HOST:8786.")
-    ] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Start so many worker processes here, one thread each.")
-    ] = None,
-    results: Annotated[
-        str | None, typer.Option(help="Where tiles' results are kept: a folder or s3://BUCKET/FOLDER (the run's own).")
-    ] = None,
+    scheduler: SchedulerAddress = None,
+    workers: WorkerCount = None,
+    results: ResultsPlace = None,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
     """Scan a mosaic for mines and tailings dams. The run folder is read with `minedisc take-in`."""
     settings = settings_of(home)
-    settings = dataclasses.replace(
-        settings, engine=engine or settings.engine, scheduler=_scheduler(settings, scheduler)
-    )
-    if workers and settings.scheduler:
-        raise UsageError(
-            f"workers of this machine and the scheduler {settings.scheduler} are named",
-            "one of the two",
-            "leave out --workers, or --scheduler and MINEDISC_SCHEDULER",
-        )
+    scheduler = _scheduler(settings, scheduler, workers)
+    settings = dataclasses.replace(settings, engine=engine or settings.engine, scheduler=scheduler)
     request = build_request(
         settings,
         aoi,
@@ -119,8 +113,16 @@ def scan(
     tell(summary, folder, as_json)
 
 
-def _scheduler(settings: Settings, given: str | None) -> str:
-    return settings.scheduler if given is None else checked_scheduler(given)
+def _scheduler(settings: Settings, given: str | None, workers: int | None) -> str:
+    """The scheduler that is named, empty if none is; with workers of this machine none may be."""
+    named = settings.scheduler if given is None else checked_scheduler(given)
+    if workers and named:
+        raise UsageError(
+            f"workers of this machine and the scheduler {named} are named",
+            "one of the two",
+            "leave out --workers, or --scheduler and MINEDISC_SCHEDULER",
+        )
+    return named
 
 
 def folder_to_fill(path: Path) -> Path:
