@@ -29,6 +29,13 @@ if TYPE_CHECKING:
     from minedisc_core.settings import Settings
 
 EngineWord = Literal["auto", "tensorflow", "openvino", "openvino-bf16"]
+SchedulerAddress = Annotated[
+    str | None, typer.Option(help="Dask scheduler whose workers score the tiles: tcp://HOST:8786.")
+]
+WorkerCount = Annotated[int | None, typer.Option(min=1, help="Start so many worker processes here, one thread each.")]
+ResultsPlace = Annotated[
+    str | None, typer.Option(help="Where tiles' results are kept: a folder or s3://BUCKET/FOLDER (the run's own).")
+]
 CANCEL = "cancel"
 """File in a run folder that asks its scan to stop (`runs.CANCEL`; not imported, as start-up stays light)."""
 CANCEL_SECONDS = 1.2
@@ -84,15 +91,9 @@ def scan(
     dn_offset: DnOffset = None,
     imagery_start: Day = None,
     imagery_end: Day = None,
-    scheduler: Annotated[
-        str | None, typer.Option(help="Dask scheduler whose workers score the tiles: tcp://HOST:8786.")
-    ] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Start so many worker processes here, one thread each.")
-    ] = None,
-    results: Annotated[
-        str | None, typer.Option(help="Where tiles' results are kept: a folder or s3://BUCKET/FOLDER (the run's own).")
-    ] = None,
+    scheduler: SchedulerAddress = None,
+    workers: WorkerCount = None,
+    results: ResultsPlace = None,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:

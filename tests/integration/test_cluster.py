@@ -344,8 +344,7 @@ def test_a_worker_without_memory_fails_its_tile_and_the_rest_goes_on(place, alon
         assert any("1 workers that had it died" in problem and "000096_" in problem for problem in told)
         kept = tiles_of(tmp_path / "run")
         assert 1 <= len(kept) < TILE_COUNT
-        (faults / "eat").unlink()
-        run_scan(request, tmp_path / "run", resume=True, settings=there)
+    run_scan(request, tmp_path / "run", resume=True, settings=settings)  # by a process that has the memory
     check_same(tmp_path / "run", alone, kept)
 
 
