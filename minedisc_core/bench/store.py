@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from itertools import count
+from itertools import count, cycle
 from pathlib import Path
 from typing import Any, get_args
 
@@ -34,34 +34,40 @@ _GIVEN_BEFORE = 2_000
 """Verdicts that are in the log before the measured ones."""
 
 
-def bench_store(rows: int = 100_000) -> dict[str, Any]:
-    """Times of the store with `rows` candidates in a file on disk."""
+def bench_store(rows: int = 100_000, repeats: int | None = None) -> dict[str, Any]:
+    """Times of the store in a file on disk.
+
+    Args:
+        rows: candidates.
+        repeats: of each question and action, three times over; None: 100, of questions to a country's store 20.
+    """
     with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder) / "bench.duckdb") as store:
         sites = made_up_sites(rows)
         seconds = _seconds(lambda: store.take_in(made_up_summary(rows), Path(folder), sites, made_up_matches(rows)))
-        ids = iter([site.site_id for site in sites])
+        ids = cycle([site.site_id for site in sites])  # of a small store some are decided again
         before = min(_GIVEN_BEFORE, rows // 10)
         store.record([new_verdict(next(ids), Status.CONFIRMED, "bench") for _ in range(before)])
         figures = [
             figure("take in a run", rows / seconds, "candidates/s"),
-            *_reading(store, rows),
-            *_writing(store, ids),
+            *_reading(store, rows, repeats),
+            *_writing(store, ids, repeats or _REPEATS),
         ]
         peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         figures.append(figure("peak memory, made-up sites included", peak_mb, "MB (RSS)"))
     return report("store", figures, rows=rows, verdicts_before=before, load_average=list(os.getloadavg()))
 
 
-def _reading(store: Store, rows: int) -> Iterator[Figure]:
-    goal, counted, repeats = ("< 60", "", _REPEATS) if rows <= _LARGE else ("< 150", "< 200", _REPEATS // 5)
+def _reading(store: Store, rows: int, asked: int | None) -> Iterator[Figure]:
+    goal, counted, usual = ("< 60", "", _REPEATS) if rows <= _LARGE else ("< 150", "< 200", _REPEATS // 5)
+    repeats, often = asked or usual, asked or _REPEATS
     for name, wanted in _questions():
         yield from _timed(f"first {PAGE} undecided {name}", lambda w=wanted: store.candidates(w, PAGE), goal, repeats)  # type: ignore[misc]  # bound default
         yield from _timed(f"queue and first window {name}", lambda w=wanted: _open_queue(store, w), "< 150", repeats)  # type: ignore[misc]  # bound default
-    yield from _timed("counters", store.counters, counted)
-    yield from _timed("counters of a run and an analyst", lambda: store.counters(RUN_ID, "bench"), counted)
-    yield from _timed("runs with their counts", store.runs, counted)
-    yield from _timed("progress", store.progress)
-    yield from _timed("choices of a filter", store.choices)
+    yield from _timed("counters", store.counters, counted, often)
+    yield from _timed("counters of a run and an analyst", lambda: store.counters(RUN_ID, "bench"), counted, often)
+    yield from _timed("runs with their counts", store.runs, counted, often)
+    yield from _timed("progress", store.progress, repeats=often)
+    yield from _timed("choices of a filter", store.choices, repeats=often)
 
 
 def _open_queue(store: Store, wanted: CandidateFilter) -> None:
@@ -91,7 +97,7 @@ def _questions() -> Iterator[tuple[str, CandidateFilter]]:
     )  # fmt: skip
 
 
-def _writing(store: Store, ids: Iterator[str]) -> Iterator[Figure]:
+def _writing(store: Store, ids: Iterator[str], repeats: int) -> Iterator[Figure]:
     turn = count()
 
     def decide() -> None:
@@ -119,12 +125,12 @@ def _writing(store: Store, ids: Iterator[str]) -> Iterator[Figure]:
         )
 
     outline = made_up_sites(1)[0].polygon
-    yield from _timed("verdict", decide, "< 30")
-    yield from _timed("verdict with an outline", decide_with_outline, "< 30")
-    yield from _timed("look", look)
-    yield from _timed("undo", undo)
-    yield from _timed(f"{GESTURE} verdicts in one gesture", decide_together, repeats=10)
-    yield from _timed(f"undo of {GESTURE} in one gesture", undo, repeats=10)
+    yield from _timed("verdict", decide, "< 30", repeats)
+    yield from _timed("verdict with an outline", decide_with_outline, "< 30", repeats)
+    yield from _timed("look", look, repeats=repeats)
+    yield from _timed("undo", undo, repeats=repeats)
+    yield from _timed(f"{GESTURE} verdicts in one gesture", decide_together, repeats=min(10, repeats))
+    yield from _timed(f"undo of {GESTURE} in one gesture", undo, repeats=min(10, repeats))
 
 
 def _timed(name: str, work: Callable[[], object], goal: str = "", repeats: int = _REPEATS) -> Iterator[Figure]:

@@ -19,7 +19,7 @@ def test_a_small_bench_of_sites_agrees_with_the_plain_way() -> None:
 
 
 def test_a_small_bench_of_the_store_times_every_order_and_the_opening_of_a_queue() -> None:
-    found = bench_store(1_000)
+    found = bench_store(1_000, repeats=2)
     names = [figure["name"] for figure in found["figures"]]
     for order in ("score", "uncertainty", "oldest", "place", "priority", "disagreement"):
         assert f"first 50 undecided by {order}, p95" in names
