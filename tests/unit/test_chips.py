@@ -1,6 +1,7 @@
 import io
 import json
 import resource
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -130,7 +131,7 @@ def test_outlines_hold_holes_and_parts():
     site = site_at(127, 127)
     polygon = GRID.site_polygon(cells)
     assert isinstance(polygon, shapely.MultiPolygon)
-    whole = Site(**{**site.__dict__, "polygon": polygon})
+    whole = replace(site, polygon=polygon)
     assert len(outlines(whole, GRID).rings) == 3
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import shapely
 from affine import Affine
@@ -28,7 +30,7 @@ def site_at(*cells: tuple[int, int], impact: Impact = Impact.HIGH, discarded: bo
     for i, j in cells:
         scores[i, j] = 0.9
     (found,) = sites_above(GRID, scores, 0.5)
-    return Site(**{**vars(found), "impact": impact, "discarded": discarded})
+    return replace(found, impact=impact, discarded=discarded)
 
 
 def test_a_mine_is_found_if_a_site_grown_by_270_m_meets_it() -> None:
