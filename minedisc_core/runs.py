@@ -9,6 +9,7 @@ scores.tif           float32, one 270 m pixel per cell, no data = not seen
 candidates.parquet   the sites, GeoParquet in EPSG:4326
 result.json          the run's summary, written last: with it the run is finished
 candidates.alone.parquet, result.alone.json    the same before the runs of a scan over several zones were joined
+candidates.before.parquet    sites that earlier attempts of the run have numbered: their numbers stay theirs
 true_colour.tif, swir.tif    8-bit map-tile pyramids of the mosaic
 chips/<site_id>_<kind>.webp  small pictures of each site; `_own.webp`: in a stretch of its own
 pairs/<run_id>/              the same of the mosaics of other runs, with other dates
@@ -45,6 +46,7 @@ PROGRESS = "progress.jsonl"
 CANCEL = "cancel"
 SITES = "candidates.parquet"
 RESULT_ALONE, SITES_ALONE = "result.alone.json", "candidates.alone.parquet"
+SITES_BEFORE = "candidates.before.parquet"
 SCORES = "scores.tif"
 TILES = "tiles"
 ENGINE = "engine.json"

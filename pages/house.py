@@ -6,12 +6,13 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from minedisc_core import service
 from minedisc_core.domain import RunState
-from minedisc_core.jobs import list_runs
+from minedisc_core.jobs import RunFolder, list_runs
 from minedisc_core.learning.samples import cut_pending
 from minedisc_core.review import Leases
 from minedisc_core.settings import Settings
@@ -28,6 +29,10 @@ LOG = logging.getLogger("minedisc.pages")
 FINISHED = (RunState.COMPLETE, RunState.INCOMPLETE)
 
 
+def _finish(run: RunFolder) -> tuple[str, datetime | None]:
+    return run.run_id, run.summary.finished_at_utc if run.summary else None
+
+
 class House:
     """Settings, store, signer and queues of one home folder."""
 
@@ -39,7 +44,8 @@ class House:
         """Who is looking at which candidate."""
         self.refused: dict[str, str] = {}
         """Runs that could not be taken in, with the reason: not tried again by themselves."""
-        self._taken_in: set[str] = set()
+        self._settled: set[tuple[str, datetime | None]] = set()
+        """Runs that were taken in or tried, and when they had finished: one that is resumed finishes again."""
         self._taking = TakingIn(self._take_in)
         self.on_open: Callable[[], object] = lambda: None
         """Called once the database is open: the server announces itself then."""
@@ -95,12 +101,13 @@ class House:
 
         A run of very many sites is taken in while the pages go on: its sentence comes with a later call.
         """
-        finished = {run.run_id: run.path for run in list_runs(self.settings) if run.state in FINISHED}
-        if not finished.keys() <= self._taken_in | self.refused.keys():
+        finished = {_finish(run): run.path for run in list_runs(self.settings) if run.state in FINISHED}
+        if not finished.keys() <= self._settled:
             # else without asking the database: this is looked up each time a page is drawn
-            self._taken_in = {row.run_id for row in self.store.runs()}
-            known = self._taken_in | self.refused.keys()
-            self._taking.begin([path for run_id, path in finished.items() if run_id not in known])
+            self._settled |= {(row.run_id, row.summary.finished_at_utc) for row in self.store.runs()}
+            new = [path for finish, path in finished.items() if finish not in self._settled]
+            self._settled |= finished.keys()
+            self._taking.begin(new)
         return [self._told(folder, taken) for folder, taken in self._taking.done()]
 
     def _take_in(self, folder: Path) -> dict[str, Any]:
@@ -109,6 +116,7 @@ class House:
     def _told(self, folder: Path, taken: Future[dict[str, Any]]) -> str:
         with Noted() as noted:
             found = taken.result()
+            self.refused.pop(folder.name, None)
             label = names.run_label(self.store.run(found["run_id"]).summary, self.settings.demo)
             return f"{label}: {words.count(found['new'], 'new candidate')}."
         LOG.warning("run %s was not taken in: %s", folder.name, noted.problem)

@@ -78,10 +78,15 @@ def group_sites(run_id: str, grid: RasterGrid, hits: Hits, rules: SiteRules | No
     if not len(starts):
         return SiteGroups([], [])
     columns = _site_columns(grid, ordered, starts, chosen)
-    ids = [f"{run_id}-{rank:04d}" for rank in range(1, len(starts) + 1)]
+    ids = [site_id(run_id, rank) for rank in range(1, len(starts) + 1)]
     sites = list(map(Site, ids, *(columns[name] for name in _COLUMNS)))  # by position: a million cells are many sites
     edges = [*starts.tolist(), len(ordered.cells)]
     return SiteGroups(sites, [ordered.cells[start:end] for start, end in pairwise(edges)])
+
+
+def site_id(run_id: str, number: int) -> str:
+    """Name of a run's site, from 1 on."""
+    return f"{run_id}-{number:04d}"
 
 
 def _grouped(grid: RasterGrid, hits: Hits, rules: SiteRules) -> tuple[Hits, NDArray[np.int64]]:

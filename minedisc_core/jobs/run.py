@@ -27,6 +27,7 @@ from minedisc_core.errors import Cancelled, RunError
 from minedisc_core.grid import DISCOVERY_CELLS, Tile, tiles
 from minedisc_core.jobs.collector import collector_paused
 from minedisc_core.jobs.hits import HitCollector
+from minedisc_core.jobs.numbering import keep_numbers, numbered, numbered_before
 from minedisc_core.jobs.orders import Order, facts, files_of
 from minedisc_core.jobs.ownership import sole_worker
 from minedisc_core.jobs.pictures import write_pictures
@@ -123,6 +124,7 @@ def _work(
         done = _finished(run_dir, ready.request)
         if done:
             return done
+        keep_numbers(run_dir, _names(ready.request)[0])
         for name in (FAILED, RESULT, SITES, RESULT_ALONE, SITES_ALONE):
             (run_dir / name).unlink(missing_ok=True)
         return _Run(ready, run_dir, settings, on_progress, cluster).execute(nets)
@@ -183,7 +185,8 @@ class _Run:
         self._step("grouping hits into sites")
         write_atomically(self.run_dir / SCORES, self._scores_tif(result.scores))
         with collector_paused():
-            groups = group_sites(self.ready.run_id, self.ready.grid, self.hits.hits(result.fill), self._rules())
+            found = group_sites(self.ready.run_id, self.ready.grid, self.hits.hits(result.fill), self._rules())
+            groups = numbered(self.ready.run_id, found, numbered_before(self.run_dir))
         sites_name, result_name = _names(self.ready.request)
         write_sites(self.run_dir, groups.sites, sites_name)
         problems = self._problems(result)

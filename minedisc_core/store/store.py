@@ -86,10 +86,10 @@ class Store:
     ) -> TakeIn:
         """Take a finished run in, once; the second time changes nothing.
 
-        A run that was resumed and found more replaces itself as long as nobody decided on it.
+        A run that was resumed since brings what it found more; verdicts stay (`store.resumed`).
 
         Raises:
-            StoreError: sites and matches do not fit, or the run changed after verdicts were given.
+            StoreError: sites and matches do not fit, or a candidate with a verdict is now elsewhere.
         """
         run = take_in.check_run(summary, run_dir, sites, matches)
         done = self._database.write(lambda cursor: take_in.take_in(cursor, run))

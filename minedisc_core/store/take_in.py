@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import shapely
 from numpy.typing import NDArray
 
 from minedisc_core.domain import RegisterMatch, RunSummary, Site, Status
 from minedisc_core.errors import StoreError
 from minedisc_core.runs import REQUEST, read_json
+from minedisc_core.store import resumed
 from minedisc_core.store.comparison import model_identity, renew_changes
 from minedisc_core.store.connection import Cursor, first_row, maybe_row
 from minedisc_core.store.records import TakeIn
@@ -103,24 +103,34 @@ def take_in(cursor: Cursor, run: Run) -> TakeIn:
     if known and known[0] == run.digest:
         _renew_summary(cursor, run.summary)
         return TakeIn(run_id, 0, already_taken_in=True, carried_over=0)
-    if known:
-        _remove_undecided_run(cursor, run_id)
-    _check_new_ids(cursor, run)
-    carried_over = _insert(cursor, run)
+    there = resumed.make_room(cursor, run_id, run.rows["sites"]) if known else {}
+    numbers, is_new = _numbers(cursor, run, there)
+    _check_new_ids(cursor, run, is_new)
+    _write_run(cursor, run)
+    carried_over = _write_sites(cursor, run, numbers, is_new) if len(numbers) else 0
     renew_changes(cursor, run_id)
     renew_second_scores(cursor, run_id)
-    return TakeIn(run_id, len(run.polygons), already_taken_in=False, carried_over=carried_over)
+    return TakeIn(run_id, int(is_new.sum()), already_taken_in=False, carried_over=carried_over)
 
 
-def _insert(cursor: Cursor, run: Run) -> int:
-    """Insert a run with all that belongs to it; gives the number of verdicts that were carried over."""
+def _numbers(cursor: Cursor, run: Run, there: dict[str, int]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """The number of each site, and whether it is new: candidates that are there keep theirs."""
+    known = [there.get(name, 0) for name in run.rows["sites"]["candidate_id"].to_pylist()]
+    numbers = np.array(known, np.int64)
+    is_new = numbers == 0
     first_no = int(first_row(cursor.execute("SELECT coalesce(max(site_no), 0) + 1 FROM sites"))[0])
-    _insert_run(cursor, run)
-    if not len(run.polygons):
-        return 0
-    for name, rows in run.rows.items():
-        insert(cursor, name, rows.set_column(0, "site_no", pc.add(rows["site_no"], first_no)))
-    _link_same_places(cursor, run, first_no)
+    numbers[is_new] = np.arange(first_no, first_no + is_new.sum())
+    return numbers, is_new
+
+
+def _write_sites(cursor: Cursor, run: Run, numbers: NDArray[np.int64], is_new: NDArray[np.bool_]) -> int:
+    """Insert or renew the sites with all that belongs to them; gives the number of verdicts that were carried over."""
+    rows = {name: table.set_column(0, "site_no", pa.array(numbers)) for name, table in run.rows.items()}
+    for name, table in rows.items():
+        insert(cursor, name, table.filter(pa.array(is_new)))
+    if not is_new.all():
+        resumed.renew_rows(cursor, {name: table.filter(pa.array(~is_new)) for name, table in rows.items()})
+    _link_same_places(cursor, run, numbers)
     return _carry_over(cursor, run)
 
 
@@ -136,30 +146,8 @@ def _renew_summary(cursor: Cursor, summary: RunSummary) -> None:
         renew_second_scores(cursor, summary.run_id)
 
 
-def _remove_undecided_run(cursor: Cursor, run_id: str) -> None:
-    """A resumed run found more: it replaces what was taken in, unless people have decided on it."""
-    decided = cursor.execute(
-        "SELECT count(*) FROM verdict_events WHERE carried_from IS NULL"
-        " AND candidate_id IN (SELECT candidate_id FROM states WHERE run_id = ?)", [run_id]
-    )  # fmt: skip
-    if first_row(decided)[0]:
-        raise StoreError(
-            f"Run {run_id} was taken in before with other sites, and verdicts were given on them",
-            "a run that has not changed since",
-            "scan into a new run: its verdicts carry over where the place and the imagery are the same",
-        )
-    own = "(SELECT site_no FROM states WHERE run_id = ?)"
-    cursor.execute(f"DELETE FROM same_places WHERE site_no IN {own} OR earlier_site_no IN {own}", [run_id, run_id])  # noqa: S608  # fixed text
-    for table in ("verdict_events", "status_changes", "seen_events"):
-        ids = "(SELECT candidate_id FROM states WHERE run_id = ?)"
-        cursor.execute(f"DELETE FROM {table} WHERE candidate_id IN {ids}", [run_id])  # noqa: S608  # fixed names
-    cursor.execute(f"DELETE FROM matches WHERE site_no IN {own}", [run_id])  # noqa: S608  # fixed text
-    for table in ("sites", "states", "runs"):
-        cursor.execute(f"DELETE FROM {table} WHERE run_id = ?", [run_id])  # noqa: S608  # fixed names
-
-
-def _check_new_ids(cursor: Cursor, run: Run) -> None:
-    ids = run.rows["sites"]["candidate_id"].to_pylist()
+def _check_new_ids(cursor: Cursor, run: Run, is_new: NDArray[np.bool_]) -> None:
+    ids = run.rows["sites"]["candidate_id"].filter(pa.array(is_new)).to_pylist()
     clash = maybe_row(
         cursor.execute("SELECT candidate_id FROM states WHERE candidate_id IN (SELECT unnest(?)) LIMIT 1", [ids])
     )
@@ -167,11 +155,11 @@ def _check_new_ids(cursor: Cursor, run: Run) -> None:
         raise StoreError(f"Site {clash[0]} of run {run.summary.run_id} belongs to another run", "ids of its own")
 
 
-def _insert_run(cursor: Cursor, run: Run) -> None:
+def _write_run(cursor: Cursor, run: Run) -> None:
     summary = run.summary
     now = datetime.now(UTC).replace(tzinfo=None)
     cursor.execute(
-        "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [summary.run_id, str(run.run_dir), summary_text(summary), run.digest, run.identity, now,
          summary.finished_at_utc, summary.model, summary.threshold, summary.imagery_start, summary.imagery_end,
          model_identity(run.run_dir)],
@@ -188,14 +176,14 @@ def insert(cursor: Cursor, name: str, rows: pa.Table) -> None:
         cursor.unregister("incoming")
 
 
-def _link_same_places(cursor: Cursor, run: Run, first_no: int) -> None:
+def _link_same_places(cursor: Cursor, run: Run, numbers: NDArray[np.int64]) -> None:
     own: list[int] = []
     earlier: list[int] = []
     for old in _earlier_runs(cursor, run):
-        numbers, blobs = zip(*old, strict=True)
+        earlier_numbers, blobs = zip(*old, strict=True)
         for i, j in same_places(run.polygons, valid(shapely.from_wkb(np.array(blobs, object)))):
-            own.append(first_no + i)
-            earlier.append(numbers[j])
+            own.append(int(numbers[i]))
+            earlier.append(earlier_numbers[j])
     if own:
         insert(cursor, "same_places", pa.table({"site_no": own, "earlier_site_no": earlier}))
 
@@ -222,7 +210,8 @@ def _carry_over(cursor: Cursor, run: Run) -> int:
         " old.impact_corrected, old.moved_lon, old.moved_lat, old.footprint, old.area_drawn_ha"
         " FROM same_places p JOIN states own ON own.site_no = p.site_no JOIN states old ON"
         " old.site_no = p.earlier_site_no JOIN runs r ON r.run_id = old.run_id JOIN verdict_events e ON"
-        " e.event_id = old.event_id WHERE own.run_id = ? ORDER BY e.event_no", [run.summary.run_id]
+        " e.event_id = old.event_id WHERE own.run_id = ? AND NOT EXISTS (SELECT 1 FROM verdict_events v WHERE"
+        " v.candidate_id = own.candidate_id) ORDER BY e.event_no", [run.summary.run_id]
     ).fetchall()  # fmt: skip
     newest = {row[0]: row for row in rows if is_same_imagery(row[2:5], imagery)}
     if newest:

@@ -234,9 +234,13 @@ def test_tiles_that_cannot_be_read_make_an_incomplete_run_and_a_later_attempt_co
     assert "rows 2565-2700 cannot be read" in summary.problems[0]
     assert summary.problems[0][:200] in read_progress(run_dir).message
     assert read_progress(run_dir).can_resume
+    before = read_sites(run_dir)
     again = run_scan(request, run_dir, resume=True, settings=settings)
     assert again.state is RunState.COMPLETE
     np.testing.assert_array_equal(scores_of(run_dir), scores_of(uninterrupted))
+    after = {site.site_id: site.polygon for site in read_sites(run_dir)}
+    assert len(after) >= len(before)
+    assert all(after[site.site_id].intersects(site.polygon) for site in before)
 
 
 def test_an_area_is_scanned_alone_and_what_lies_outside_the_mosaic_is_told(place, uninterrupted, tmp_path):

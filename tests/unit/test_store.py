@@ -27,7 +27,7 @@ from minedisc_core.domain import (
 )
 from minedisc_core.errors import StoreError
 from minedisc_core.review import new_verdict
-from minedisc_core.store import CandidateFilter, Store
+from minedisc_core.store import CandidateFilter, Store, TakeIn
 from minedisc_core.store.text import one_line, several_lines
 
 FIRST, SECOND, THIRD = "20260101-000000-aaaa", "20260102-000000-bbbb", "20260103-000000-cccc"
@@ -128,12 +128,78 @@ def test_a_run_without_sites_is_a_run(store: Store) -> None:
     assert store.candidates() == []
 
 
-def test_a_resumed_run_that_found_more_replaces_itself_while_nobody_decided(store: Store) -> None:
-    take_in(store, count=3)
-    taken = store.take_in(made_up_summary(5, FIRST), Path("x"), made_up_sites(5, 9, FIRST), made_up_matches(5))
-    assert (taken.new, taken.already_taken_in) == (5, False)
-    assert len(store.candidates()) == 5
+def resume(store: Store, sites: list[Site], matches: list[RegisterMatch] | None = None) -> TakeIn:
+    """Take in the first run again, with other sites."""
+    given = matches or made_up_matches(len(sites))
+    return store.take_in(made_up_summary(len(sites), FIRST), Path("x"), sites, given)
+
+
+def test_a_resumed_run_brings_what_it_found_more_and_keeps_what_it_had(store: Store) -> None:
+    sites = made_up_sites(5, run_id=FIRST)
+    take_in(store, sites=sites[:3])
+    decide(store, sites[0].site_id, Status.REJECTED)
+    store.mark_seen([sites[1].site_id], "ana")
+    taken = resume(store, sites)
+    assert (taken.new, taken.already_taken_in) == (2, False)
+    assert {c.candidate_id for c in store.candidates()} == {site.site_id for site in sites}
+    assert store.candidate(sites[0].site_id).status is Status.REJECTED
+    assert store.candidate(sites[1].site_id).site == sites[1]
+    assert [c.candidate_id for c in store.candidates(CandidateFilter(seen=True))] == [sites[1].site_id]
+    assert [event.analyst for event in store.history(sites[0].site_id)] == ["ana"]
     assert store.run(FIRST).summary.sites == 5
+    assert len(store.runs()) == 1
+
+
+def test_a_site_that_has_grown_is_renewed_under_its_verdict(store: Store) -> None:
+    sites = take_in(store, count=3)
+    decide(store, sites[1].site_id)
+    grown = dataclasses.replace(
+        sites[1], polygon=sites[1].polygon.buffer(0.01), score=0.05, cells=40, discarded=False, peak_lon=sites[1].lon
+    )
+    match = dataclasses.replace(UNCHECKED, lands=(LandMatch("Reserva", "UC", 0.5),), registers_as_of="2026-11-01")
+    taken = resume(store, [sites[0], grown, sites[2]], [UNCHECKED, match, UNCHECKED])
+    found = store.candidate(grown.site_id)
+    assert (taken.new, found.status, found.verdict_by) == (0, Status.CONFIRMED, "ana")
+    assert (found.site, found.match) == (grown, match)
+    by_land = store.candidates(CandidateFilter(lands=("Reserva",), include_discarded=True))
+    assert [c.candidate_id for c in by_land] == [grown.site_id]
+    assert [c.candidate_id for c in store.candidates(CandidateFilter(score_max=0.06))] == [grown.site_id]
+
+
+def test_a_place_that_grew_into_another_goes_unless_somebody_decided_on_it(store: Store) -> None:
+    sites = take_in(store, count=4)
+    decide(store, sites[2].site_id)
+    resume(store, sites[:2])
+    assert {c.candidate_id for c in store.candidates()} == {sites[0].site_id, sites[1].site_id, sites[2].site_id}
+    assert store.candidate(sites[2].site_id).status is Status.CONFIRMED
+    with pytest.raises(StoreError):
+        store.candidate(sites[3].site_id)
+
+
+def test_new_sites_of_a_resumed_run_get_the_verdict_of_the_same_place_once(store: Store) -> None:
+    old = take_in(store)
+    decide(store, old[0].site_id)
+    decide(store, old[4].site_id, Status.REJECTED)
+    new = renamed(old, SECOND)
+    take_in(store, SECOND, sites=new[:3])
+    decide(store, new[0].site_id, Status.REJECTED)
+    taken = store.take_in(made_up_summary(5, SECOND), Path("x"), new, made_up_matches(5))
+    assert (taken.new, taken.carried_over) == (2, 1)
+    assert [store.candidate(new[k].site_id).status for k in (0, 4)] == [Status.REJECTED, Status.REJECTED]
+    assert len(store.history(new[0].site_id)) == 2
+    assert len(store.candidate(new[1].site_id).earlier) == 0
+
+
+def test_a_resumed_run_is_whole_or_not_at_all(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    sites = take_in(store, count=3)
+
+    def full(*_: object) -> None:
+        raise StoreError("The disk is full", "free space", "free disk space")
+
+    monkeypatch.setattr("minedisc_core.store.take_in.renew_changes", full)
+    with pytest.raises(StoreError, match="full"):
+        resume(store, made_up_sites(5, run_id=FIRST))
+    assert {c.candidate_id for c in store.candidates()} == {site.site_id for site in sites}
 
 
 def test_a_resumed_run_that_found_no_more_sites_has_seen_more_all_the_same(store: Store) -> None:
@@ -144,12 +210,12 @@ def test_a_resumed_run_that_found_no_more_sites_has_seen_more_all_the_same(store
     assert store.run(FIRST).summary.coverage.seen_km2 == 170_000
 
 
-def test_a_run_that_changed_after_verdicts_is_refused(store: Store) -> None:
+def test_a_run_whose_decided_sites_are_elsewhere_is_refused(store: Store) -> None:
     sites = take_in(store, count=3)
     decide(store, sites[0].site_id)
     with pytest.raises(StoreError, match="scan into a new run"):
         take_in(store, sites=made_up_sites(5, 9, FIRST))
-    assert len(store.candidates()) == 3
+    assert {c.candidate_id for c in store.candidates()} == {site.site_id for site in sites}
 
 
 def test_a_run_cannot_bring_another_runs_ids(store: Store) -> None:
