@@ -20,7 +20,7 @@ class EngineRecord:
     refused: tuple[str, ...] = ()
     """Engines that were left out, each with the reason."""
     cells_looked_twice: int = 0
-    """Cells of the run that rounding left in doubt, scored once more in float32 (`detection.refine`)."""
+    """Cells of the run so near the threshold that rounding might decide, scored once more in float32."""
     scheduler: str = ""
     """Address of the Dask scheduler whose workers scored the tiles; empty: the scan's own process did."""
     workers: int = 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -28,7 +27,6 @@ from minedisc_core.settings import Settings
 
 PART_PX = 4_608
 """Side of the part of the file that is held in memory for scoring without reading: a slice of the paper's."""
-_CACHE_MB = "400"
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,6 @@ def load(folder: str, mosaic: str, settings: Settings) -> tuple[float, str, floa
 
 def warm(folder: str, settings: Settings) -> None:
     """Load the nets."""
-    os.environ["GDAL_CACHEMAX"] = _CACHE_MB
     _nets(folder, settings)
 
 

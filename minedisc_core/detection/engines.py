@@ -1,27 +1,24 @@
 """Which library scores: TensorFlow, the reference that is always there, or OpenVINO where it has proved itself.
 
-    auto            OpenVINO in float32 where it is installed and agrees
+    auto            OpenVINO in bfloat16 where the processor multiplies it, else in float32; the first that agrees
     openvino-bf16   the one named, if it can be used and agrees; else TensorFlow, with the reason
     openvino
     tensorflow
 
 An engine other than the reference is used for a model only after it has scored the fixed probe as TensorFlow
-does (`detection.probe`). That needs TensorFlow once; what came out is kept. In bfloat16 a steep net is off by
-more than it may be where a score is neither near 0 nor near 1: such cells are scored once more in float32
-(`detection.refine`), and it is the scores after that which must agree.
+does (`detection.probe`). That needs TensorFlow once; what came out is kept. In bfloat16 a steep net is off by more than
+it may be, and float32 scores then. Cells so near the threshold that rounding could make or hide a hit are scored once
+more in float32 (`detection.refine`).
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Protocol
-
-import numpy as np
 
 from minedisc_core.detection import openvino_nets
 from minedisc_core.detection.cards import ModelCard
@@ -37,7 +34,6 @@ from minedisc_core.detection.probe import (
     answers,
     compared,
     keep_proof,
-    logit_difference,
     proof_key,
     stored_proof,
 )
@@ -54,7 +50,7 @@ NAMES = {"f32": "openvino", "bf16": "openvino-bf16"}
 
 NOT_INSTALLED = "OpenVINO is not installed"
 CAUTION = 2.0
-"""A logit is taken to be off by at most this many times what the probe showed."""
+"""A score is taken to be off by at most this many times what the probe allows."""
 Tell = Callable[[str], None]
 
 
@@ -160,7 +156,7 @@ class LoadedNets:
     impact: Classifier | None
     engine: EngineRecord
     exact: Exact | None = None
-    """For an engine with rounded factors; its scores agree with the reference only together with it."""
+    """For an engine with rounded factors: so that no hit is made or hidden by rounding."""
     proof: Proof | None = None
     """That the engine agrees with the reference, for processes that go on with it elsewhere; None for the reference."""
 
@@ -191,12 +187,12 @@ def engines_for(asked: str, threads: Threads) -> tuple[list[Engine], tuple[str, 
         return [], ()
     if not openvino_nets.is_installed():
         return [], (NOT_INSTALLED,)
-    wanted: list[Precision] = ["bf16" if asked == NAMES["bf16"] else "f32"]
+    wanted: list[Precision] = ["bf16", "f32"] if asked == "auto" else ["f32" if asked == NAMES["f32"] else "bf16"]
     try:
         has_bf16 = openvino_nets.has_bf16()
     except (ImportError, RuntimeError, OSError) as error:
         return [], (f"OpenVINO does not work here: {str(error)[:200]}",)
-    lacks = () if has_bf16 or "bf16" not in wanted else ("this processor does not multiply in bfloat16",)
+    lacks = () if has_bf16 or wanted != ["bf16"] else ("this processor does not multiply in bfloat16",)
     return [OpenVinoEngine(each, threads) for each in wanted if has_bf16 or each == "f32"], lacks
 
 
@@ -222,7 +218,7 @@ def first_that_agrees(
             continue
         if proof.holds:
             record = _record(engine, refused, proof.largest_difference)
-            return LoadedNets(*trial.nets, record, trial.exact(proof), proof)
+            return LoadedNets(*trial.nets, record, trial.exact(), proof)
         refused = (*refused, f"{engine.name} was refused: {proof}")
     return LoadedNets(*known.nets(), _record(reference, refused, None))
 
@@ -281,16 +277,16 @@ class _Reference:
 
 
 class _Trial:
-    """A candidate with its nets: those that are quick and, if they round, the exact one for cells in doubt."""
+    """A candidate with its nets."""
 
     def __init__(self, weights: _Weights, engine: Engine) -> None:
         self._weights, self._engine = weights, engine
         self.nets = weights.nets(engine)
-        self._exact = weights.discovery(engine.exact) if engine.exact else None
 
-    def exact(self, proof: Proof) -> Exact | None:
-        """The exact net with the doubt that follows from the proof."""
-        return Exact(self._exact, _doubt(self._engine, proof.logit_difference)) if self._exact else None
+    def exact(self) -> Exact | None:
+        """The net for cells in doubt; None for an engine that rounds nothing."""
+        exact = self._engine.exact
+        return Exact(self._weights.discovery(exact), Doubt(CAUTION * self._engine.allowed)) if exact else None
 
     def proof(self, known: _Reference, cache: Path) -> Proof:
         """The proof that was kept, or a new one, which is kept."""
@@ -299,19 +295,9 @@ class _Trial:
         if kept is not None:
             return kept
         found, reference = self._weights.answers(self.nets), known.answers()
-        off = logit_difference(found.scores, reference.scores)
-        if self._exact:
-            again = answers(self._exact, self._weights.model.discovery, None, None).scores
-            doubt = _doubt(self._engine, off).of(found.scores, self._weights.threshold)
-            found = Answers(np.where(doubt, again, found.scores), found.probabilities)
-        compares = compared(found, reference, self._weights.threshold, self._engine.allowed)
-        proof = dataclasses.replace(compares, key=key, logit_difference=off)
+        proof = compared(found, reference, self._weights.threshold, self._engine.allowed, key)
         keep_proof(cache, proof)
         return proof
-
-
-def _doubt(engine: Engine, logit_difference: float) -> Doubt:
-    return Doubt(CAUTION * logit_difference, engine.allowed)
 
 
 def _record(engine: Engine, refused: tuple[str, ...], difference: float | None) -> EngineRecord:

@@ -3,8 +3,8 @@
 The first convolution and its pooling run over strips of rows that stay in the processor's cache, the rest
 of the trunk over the whole tile. Strips of full height have a fixed shape for each width, which OpenVINO
 computes faster; the strip that is left over at a tile's end goes through a net of any shape.
-Sums are float32; with `bf16` the factors of the trunk are rounded to bfloat16 (8 significant bits), those of
-the head and of the impact net, a fiftieth of the work, are not.
+Sums are float32; with `bf16` the factors of the trunk are rounded to bfloat16 (8 significant bits, so that the errors
+cancel: `detection.rounding`), those of the head and of the impact net, a fiftieth of the work, are not.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from minedisc_core.detection.cards import ModelCard
 from minedisc_core.detection.centring import centre, folded
 from minedisc_core.detection.networks import FEATURES, MINE, TRUNK_LAYERS, Tensors
+from minedisc_core.detection.rounding import LAND, POSITIVE, rounded, to_bfloat16
 from minedisc_core.domain import IMPACT_CLASSES
 from minedisc_core.errors import ModelError
 
@@ -37,6 +38,7 @@ STRIP_PX = 54
 FIXED_WIDTHS = 6
 """Widths at most that get a net of fixed shape (16 MB each); a mosaic has three."""
 IMPACT_BATCH = 256
+_NO_LIMIT = 1e30
 _TELEMETRY = "openvino_telemetry"
 
 
@@ -131,7 +133,7 @@ class OpenVinoDiscovery:
     ) -> None:
         self.card = card
         self._fixed_widths = fixed_widths
-        self._weights = folded(tensors, card)
+        self._weights = _in_precision(folded(tensors, card), np.asarray(card.std), precision)
         self._precision, self._threads = precision, threads
         self._mean = np.asarray(card.mean, np.float32)
         self._fixed: dict[int, _Compiled] = {}
@@ -273,6 +275,19 @@ def _kind(precision: Precision) -> Any:
     return openvino().Type.bf16 if precision == "bf16" else openvino().Type.f32
 
 
+def _in_precision(weights: Tensors, std: NDArray[np.float64], precision: Precision) -> Tensors:
+    """The weights, for `bf16` with the trunk's kernels rounded."""
+    if precision == "f32":
+        return weights
+    found = dict(weights)
+    for name in TRUNK_LAYERS:
+        kernel = np.asarray(weights[f"{name}/kernel"], np.float32)
+        is_first = name == TRUNK_LAYERS[0]
+        spread = std if is_first else np.ones(kernel.shape[2])
+        found[f"{name}/kernel"] = rounded(kernel, spread, LAND if is_first else POSITIVE)
+    return found
+
+
 def _operators() -> Any:
     openvino()
     import openvino.opset13 as operators
@@ -296,12 +311,20 @@ def _channels_last(flow: Any) -> Any:
     return _operators().transpose(flow, _operators().constant(np.array([0, 2, 3, 1])))
 
 
-def _convolved(flow: Any, weights: Tensors, name: str, pads: tuple[int, int] = (0, 0), auto: str = "explicit") -> Any:
+def _convolved(
+    flow: Any, weights: Tensors, name: str, pads: tuple[int, int] = (0, 0), auto: str = "explicit",
+    is_rounded: bool = False,
+) -> Any:  # fmt: skip
     operators = _operators()
     kernel = np.ascontiguousarray(np.asarray(weights[f"{name}/kernel"]).transpose(3, 2, 0, 1))
     bias = np.asarray(weights[f"{name}/bias"]).reshape(1, -1, 1, 1)
     flow = operators.convolution(flow, operators.constant(kernel), [1, 1], pads, pads, [1, 1], auto_pad=auto)
-    return operators.add(flow, operators.constant(bias))
+    high = to_bfloat16(bias)
+    if (high == bias).all() or not is_rounded:
+        return operators.add(flow, operators.constant(bias))
+    # OpenVINO rounds what is added to a convolution, and adds two constants up unless something lies between them
+    flow = operators.clamp(operators.add(flow, operators.constant(high)), -_NO_LIMIT, _NO_LIMIT)
+    return operators.add(flow, operators.constant(bias - high))
 
 
 def _pooled(flow: Any, side: int, auto: str = "valid") -> Any:
@@ -315,7 +338,9 @@ def _first_graph(weights: Tensors, size: tuple[int, int], precision: Precision) 
     """(1, rows + 2, w, band) centred to (1, rows / 3, w // 3, 32): the rows above and below are given with it."""
     name = TRUNK_LAYERS[0]
     given = _parameter((1, *size, weights[f"{name}/kernel"].shape[2]), openvino().Type.f32)
-    flow = _channels_last(_pooled(_convolved(_channels_first(given), weights, name, (0, 1)), 3))
+    flow = _channels_last(
+        _pooled(_convolved(_channels_first(given), weights, name, (0, 1), is_rounded=precision == "bf16"), 3)
+    )
     return _graph(_operators().convert(flow, "bf16") if precision == "bf16" else flow, given)
 
 
@@ -324,7 +349,7 @@ def _rest_graph(weights: Tensors, precision: Precision) -> Any:
     given = _parameter((1, -1, -1, weights["conv1/bias"].size), _kind(precision))
     flow = _channels_first(_operators().convert(given, "f32") if precision == "bf16" else given)
     for name in TRUNK_LAYERS[1:]:
-        flow = _pooled(_convolved(flow, weights, name, (1, 1)), 3)
+        flow = _pooled(_convolved(flow, weights, name, (1, 1), is_rounded=precision == "bf16"), 3)
     return _graph(_channels_last(flow), given)
 
 

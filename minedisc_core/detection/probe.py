@@ -33,8 +33,7 @@ _SEED = 20_201_203
 _COMMON, _OWN, _NOISE = ((0.7, 27), (0.5, 75)), ((0.4, 27), (0.3, 3)), 0.2
 """Standard deviations and sides (px) of the probe's patches; the sum has about the card's own spread."""
 _MOST_DN = 20_000
-_LEAST_SCORE = 1e-3
-_SOURCES = ("centring", "engines", "networks", "openvino_nets", "probe", "refine", "scorer")
+_SOURCES = ("centring", "engines", "networks", "openvino_nets", "probe", "refine", "rounding", "scorer")
 """Modules of this room whose code decides a proof."""
 
 
@@ -67,9 +66,6 @@ class Proof:
     changed_hits: int
     """Cells that are a hit for one of the two only, although the reference's score is further from the threshold
     than `allowed`."""
-    logit_difference: float = 0.0
-    """Largest difference between two logits of the discovery net, before any second look; of scores of
-    0.001 to 0.999, beyond which nobody can see it."""
 
     @property
     def holds(self) -> bool:
@@ -108,16 +104,6 @@ def compared(found: Answers, reference: Answers, threshold: float, allowed: floa
     is_clear = np.abs(reference.scores - threshold) > allowed
     changed = is_clear & ((found.scores > threshold) != (reference.scores > threshold))
     return Proof(key, worst, allowed, int(changed.sum()))
-
-
-def logit_difference(found: NDArray[np.float32], reference: NDArray[np.float32]) -> float:
-    """The largest difference of logits; infinite if scores cannot be compared. See `Proof.logit_difference`."""
-    if found.shape != reference.shape or not np.isfinite(found).all():
-        return float("inf")
-    is_visible = (reference > _LEAST_SCORE) & (reference < 1 - _LEAST_SCORE)
-    pair = [np.clip(scores[is_visible].astype(np.float64), 1e-6, 1 - 1e-6) for scores in (found, reference)]
-    first, second = (np.log(scores / (1 - scores)) for scores in pair)
-    return float(np.abs(first - second).max(initial=0.0))
 
 
 def probe_pixels(card: ModelCard) -> NDArray[np.uint16]:
@@ -175,7 +161,6 @@ def _proof(content: Mapping[str, Any]) -> Proof:
         float(content["largest_difference"]),
         float(content["allowed"]),
         int(content["changed_hits"]),
-        float(content["logit_difference"]),
     )
 
 

@@ -1,8 +1,8 @@
 """Scores that a quick net leaves in doubt, once more in an exact one.
 
-A net with rounded factors is right about nearly all land, for nearly all land scores close to 0. Where its
-score lies so far from 0 and 1, or so near the threshold, that rounding could be seen, the features that the
-cell looks at are computed again from the pixels. What a cell scores does not depend on how the scene was tiled.
+A net with rounded factors scores nearly as the exact one does. Where its score lies so near the threshold that rounding
+could decide between hit and no hit, the features that the cell looks at are computed again from the pixels. What a cell
+scores does not depend on how the scene was tiled.
 """
 
 from __future__ import annotations
@@ -28,17 +28,13 @@ FeaturesOf = Callable[[Tile], NDArray[np.float32] | str]
 class Doubt:
     """When a quick net's score is not good enough."""
 
-    logit_difference: float
-    """Most that its logit (the score before it is pressed into 0..1) may be off."""
-    allowed: float
+    margin: float
     """Most that a score may be off."""
 
     def of(self, scores: NDArray[np.float32], threshold: float) -> NDArray[np.bool_]:
-        """Mask of the scores (0..1, NaN is never in doubt) that may be off by more, or fall on the wrong side."""
+        """Mask of the scores (0..1, NaN is never in doubt) that may fall on the wrong side of the threshold."""
         with np.errstate(invalid="ignore"):
-            could_be_off = scores * (1 - scores) * self.logit_difference > self.allowed
-            is_near = np.abs(scores - threshold) <= self.allowed
-        doubt: NDArray[np.bool_] = could_be_off | is_near
+            doubt: NDArray[np.bool_] = np.abs(scores - threshold) <= self.margin
         return doubt
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,9 +31,10 @@ from minedisc_core.imagery.network import asking, full_address, is_remote, remem
 from minedisc_core.imagery.network_faults import Faults
 from minedisc_core.imagery.raster_file import BandSource, RasterFile, open_raster, unread
 
-_CACHE_MB = 384
-"""GDAL's block cache in a process that reads mosaics (its own default is 5 % of the memory): enough for the
-blocks that two rows of scan tiles share over 9,216 px in twelve bands."""
+_ROWS_CACHED = 1_740
+"""Rows that GDAL's block cache holds (384 MB over 9,216 px in twelve bands): the blocks that one row of scan tiles
+meets are still there when the next row comes. Of less, they are decoded again."""
+_MOST_CACHED_MB = 1_000
 _MOST_OPEN = 48
 """Files that a thread keeps open: four scenes of twelve files. More threads than a scan has stay under the usual
 limit of 1,024 open files."""
@@ -102,7 +104,7 @@ class Mosaic:
         self._boxes = np.array(boxes, np.int64)
         self._passes_over_faults = False
         self._faults = Faults()
-        self._handles = _Handles()
+        self._handles = _Handles(_cache_mb(grid.width_px, len(facts.bands)))
 
     @property
     def identity(self) -> str:
@@ -236,10 +238,19 @@ def _arrived(parts: Sequence[Part], grid: RasterGrid, facts: MosaicFacts, addres
     return Mosaic(parts, grid, facts)
 
 
+def _cache_mb(width_px: int, bands: int) -> int:
+    """GDAL's block cache for a mosaic, unless the environment states one; GDAL itself takes 5 % of the memory."""
+    stated = os.environ.get("GDAL_CACHEMAX", "")
+    return (
+        int(stated) if stated.isdigit() else min(_MOST_CACHED_MB, max(1, _ROWS_CACHED * width_px * bands * 2 // 10**6))
+    )
+
+
 class _Handles:
     """Open files: each thread its own, the least used closed when there are many."""
 
-    def __init__(self) -> None:
+    def __init__(self, cache_mb: int) -> None:
+        self._cache_mb = cache_mb
         self._local = threading.local()
         self._all: set[rasterio.DatasetReader] = set()
         self._lock = threading.Lock()
@@ -255,7 +266,7 @@ class _Handles:
         if found is not None and not found.closed:
             own.move_to_end(file.path)
             return found
-        with rasterio.Env(GDAL_CACHEMAX=_CACHE_MB):
+        with rasterio.Env(GDAL_CACHEMAX=self._cache_mb):
             opened = open_raster(file.path, **({"driver": "GTiff"} if only_geotiff else {}))
         with self._lock:
             self._all.add(opened)

@@ -38,7 +38,6 @@ def main(arguments: list[str]) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     sys.excepthook = _Reporter(run_dir)
     os.nice(_NICE)
-    os.environ.setdefault("GDAL_CACHEMAX", "400")
     if ADDRESSES in arguments:
         remember(json.load(sys.stdin))
     try:

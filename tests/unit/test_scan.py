@@ -354,7 +354,7 @@ def test_a_scan_is_cancelled_between_the_first_and_the_second_look():
 def test_doubt_of_no_size_leaves_every_score_as_it_is():
     grid, dn = raster(300, 300)
     net = NumpyNet()
-    doubt = Doubt(0.0, 0.0)
+    doubt = Doubt(0.0)
     found = run(grid, dn, net, second_look=look_twice(None, dn, lambda scores: doubt.of(scores, 2.0)))
     np.testing.assert_allclose(found.scores, whole(net, dn), atol=1e-6)
     assert found.looked_twice == 0
