@@ -26,6 +26,8 @@ from minedisc_core.learning.loop_dataset import QUEUE
 
 _REASONS = frozenset(map(str, Reason))
 _MINE, _REJECTED, _OTHER = 0, 1, 2
+FOLDS = 4
+"""Parts of the places that are learned from; each is left out once, to choose the cut-off."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ class Challenger:
         return window
 
     def learn(self, features: NDArray[np.float32], options: FineTuningOptions, state: State | None) -> Learned:
-        """Fine-tune the head, choose the cut-off on the validation part, score the held-out part.
+        """Fine-tune the head, choose the cut-off on samples that were not learned from, score the held-out part.
 
         Raises:
             UsageError: the training part holds one class only.
@@ -92,10 +94,7 @@ class Challenger:
             which: self._scores(features, weights)
             for which, weights in (("champion", self.tensors), ("challenger", tensors))
         }
-        chosen = self._cut_off_samples(validation)
-        threshold = choose_cut_off(
-            scores["challenger"][chosen], scores["champion"][chosen], self.labels[chosen], self.card.threshold
-        )
+        threshold = self._cut_off(features, examples, scores, replace(options, epochs=max(1, epoch), on_epoch=None))
         figures = {
             "fine_tuned": "head", "epochs": options.epochs, "best_epoch": epoch, "seed": options.seed,
             "learning_rate": options.learning_rate, "samples": len(self.labels),
@@ -106,14 +105,31 @@ class Challenger:
         told = {ids[n]: {which: float(values[n]) for which, values in scores.items()} for n in held.tolist()}
         return Learned(tensors, threshold, told, figures)
 
-    def _cut_off_samples(self, validation: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Validation samples that people decided on: they lie on a site's peak, which is what finds a mine in a scan.
+    def _cut_off(
+        self, features: NDArray[np.float32], examples: HeadExamples, scores: Mapping[str, NDArray[np.float32]],
+        options: FineTuningOptions,
+    ) -> float:  # fmt: skip
+        """The cut-off, from samples that people decided on and that are not held out.
 
-        Windows of a dataset lie anywhere on a mine; at its edge a cell may score low without the mine being lost.
+        They lie on a site's peak, which is what finds a mine in a scan; windows of a dataset lie anywhere on a mine.
+        The challenger has learned from most of them: these are scored by twins that did without their places.
         """
         judged = np.array([entry.facts.get("origin") == QUEUE for entry in self.dataset.samples], bool)
-        chosen: NDArray[np.intp] = validation[judged[validation]]
-        return chosen
+        training, validation = (np.flatnonzero(self.splits == side) for side in (TRAINING, VALIDATION))
+        unseen, chosen = scores["challenger"].copy(), judged & (self.splits == VALIDATION)
+        for out in self._folds(np.flatnonzero(judged & (self.splits == TRAINING))):
+            left = np.setdiff1d(training, out)
+            if set(self.labels[left].tolist()) == {0, 1}:
+                twin, _ = fine_tune(self.tensors, examples, left, validation, options)
+                unseen[out] = self._scores(features[out], twin)
+                chosen[out] = True
+        return choose_cut_off(unseen[chosen], scores["champion"][chosen], self.labels[chosen], self.card.threshold)
+
+    def _folds(self, samples: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+        """The samples in parts of whole places."""
+        places = np.array([self.dataset.samples[n].place for n in samples.tolist()])
+        names, number = np.unique(places, return_inverse=True)
+        return [samples[number % FOLDS == fold] for fold in range(min(FOLDS, len(names)))]
 
     def _groups(self) -> NDArray[np.int32]:
         """Mines, candidates that people rejected, and all other background."""

@@ -102,3 +102,12 @@ def test_the_cut_off_is_the_champions_lowered_until_no_mine_is_lost() -> None:
     assert choose_cut_off(challenger - 0.3, champion, np.where(np.arange(40) < 8, labels, 0), 0.6) == 0.6
     assert choose_cut_off(np.full(40, 0.1), champion, labels, 0.6) == 0.3
     assert choose_cut_off(np.full(40, 0.1), champion, labels, 0.2) == 0.2
+
+
+def test_one_odd_mine_of_forty_does_not_lower_the_cut_off_and_two_do() -> None:
+    champion, labels = np.full(60, 0.9), np.repeat([1, 0], [40, 20])
+    challenger = np.where(labels == 1, 0.8, 0.1)
+    challenger[0] = 0.35
+    assert choose_cut_off(challenger, champion, labels, 0.6) == 0.6
+    challenger[1] = 0.45
+    assert choose_cut_off(challenger, champion, labels, 0.6) == 0.44
