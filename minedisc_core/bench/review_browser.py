@@ -38,7 +38,7 @@ _VIEW_REQUESTS = (
     "performance.getEntriesByType('resource').filter((e) => e.name.includes('/review/sites'))"
     ".map((e) => [e.duration, e.encodedBodySize])"
 )
-_SCREEN = {"width": 1280, "height": 800}
+SCREEN = {"width": 1280, "height": 800}
 
 
 @dataclass
@@ -129,7 +129,7 @@ class TimedPage:
 
     def __init__(self, browser: Browser, address: str) -> None:
         """Open the address with an empty cache; returns when chips and map are there."""
-        self._context = browser.new_context(viewport=_SCREEN)  # type: ignore[arg-type]  # a plain dict is a ViewportSize
+        self._context = browser.new_context(viewport=SCREEN)  # type: ignore[arg-type]  # a plain dict is a ViewportSize
         self._context.add_init_script(path=_CLOCK)
         self.page: Page = self._context.new_page()
         self._rng = np.random.default_rng(0)

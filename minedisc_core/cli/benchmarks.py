@@ -15,7 +15,19 @@ from minedisc_core.cli.output import print_json, print_table, say
 from minedisc_core.errors import UsageError
 
 BenchWord = Literal[
-    "demo", "scan", "store", "export", "tailings", "review", "mosaic", "paper", "train", "loop", "workers", "sites"
+    "demo",
+    "scan",
+    "store",
+    "export",
+    "tailings",
+    "review",
+    "mosaic",
+    "paper",
+    "train",
+    "loop",
+    "workers",
+    "sites",
+    "start",
 ]
 _FOR_ALL = ("name", "size", "as_json")
 """Options that every benchmark has."""

@@ -104,7 +104,7 @@ class Mosaic:
         self._boxes = np.array(boxes, np.int64)
         self._passes_over_faults = False
         self._faults = Faults()
-        self._handles = _Handles(_cache_mb(grid.width_px, len(facts.bands)))
+        self._handles = _Handles(cache_options(grid.width_px, len(facts.bands)))
 
     @property
     def identity(self) -> str:
@@ -238,19 +238,20 @@ def _arrived(parts: Sequence[Part], grid: RasterGrid, facts: MosaicFacts, addres
     return Mosaic(parts, grid, facts)
 
 
-def _cache_mb(width_px: int, bands: int) -> int:
-    """GDAL's block cache for a mosaic, unless the environment states one; GDAL itself takes 5 % of the memory."""
+def cache_options(width_px: int, bands: int) -> dict[str, int]:
+    """GDAL's option for the block cache of a mosaic (MB); an environment that states it otherwise is obeyed."""
     stated = os.environ.get("GDAL_CACHEMAX", "")
-    return (
-        int(stated) if stated.isdigit() else min(_MOST_CACHED_MB, max(1, _ROWS_CACHED * width_px * bands * 2 // 10**6))
-    )
+    if stated and not stated.isdigit():  # "5%": GDAL's own business
+        return {}
+    rows_mb = _ROWS_CACHED * width_px * bands * 2 // 10**6
+    return {"GDAL_CACHEMAX": int(stated) if stated else min(_MOST_CACHED_MB, max(1, rows_mb))}
 
 
 class _Handles:
     """Open files: each thread its own, the least used closed when there are many."""
 
-    def __init__(self, cache_mb: int) -> None:
-        self._cache_mb = cache_mb
+    def __init__(self, cache: dict[str, int]) -> None:
+        self._cache = cache
         self._local = threading.local()
         self._all: set[rasterio.DatasetReader] = set()
         self._lock = threading.Lock()
@@ -266,7 +267,7 @@ class _Handles:
         if found is not None and not found.closed:
             own.move_to_end(file.path)
             return found
-        with rasterio.Env(GDAL_CACHEMAX=self._cache_mb):
+        with rasterio.Env(**self._cache):
             opened = open_raster(file.path, **({"driver": "GTiff"} if only_geotiff else {}))
         with self._lock:
             self._all.add(opened)

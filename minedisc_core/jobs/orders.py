@@ -176,7 +176,7 @@ def _loaded(order: Order, threads: int) -> LoadedNets:
         raise ModelError(
             f"this worker scores with {nets.engine}{left_out} and the run with {order.engine}",
             "one engine of one version for all tiles",
-            "install the same version on all workers, or choose --engine tensorflow",
+            "install the same version on all workers, or choose --engine openvino or tensorflow",
         )
     return nets
 

@@ -336,7 +336,7 @@ class _Run:
         if not self.cluster or not self.cluster.processors:
             return []
         others = ", ".join(self.cluster.processors)
-        return [f"tiles were also scored on other processors ({others}): their scores may differ in the fifth decimal"]
+        return [f"tiles were also scored on other processors ({others}): their scores may differ a little"]
 
     def _engine_record(self, looked_twice: int) -> EngineRecord:
         found = dataclasses.replace(self.engine, cells_looked_twice=looked_twice)
