@@ -22,6 +22,7 @@ from minedisc_core.domain import ProductLevel
 from minedisc_core.errors import ImageryError
 from minedisc_core.grid import CONTEXT_PX, PixelWindow, RasterGrid, union_bounds
 from minedisc_core.imagery.beside import write_files_story
+from minedisc_core.imagery.block_cache import block_cache
 from minedisc_core.imagery.geotiff import pixel_size_m
 from minedisc_core.imagery.mosaic import lay_under
 from minedisc_core.imagery.raster_file import BandSource, RasterFile, open_raster
@@ -78,7 +79,8 @@ def build_mosaic(
     wanted = wanted_bands(scenes, bands, known_level)
     grid = _clip(_target_grid(scenes), aoi)
     with ExitStack() as stack:
-        stack.enter_context(rasterio.Env(GDAL_CACHEMAX=_CACHE_MB, GDAL_NUM_THREADS="ALL_CPUS"))
+        stack.enter_context(rasterio.Env(GDAL_NUM_THREADS="ALL_CPUS"))
+        stack.enter_context(block_cache(_CACHE_MB))
         readers = [_SceneReader(scene, wanted, grid, stack) for scene in scenes]
         write_mosaic(
             out,

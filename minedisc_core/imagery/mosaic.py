@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
@@ -31,10 +30,6 @@ from minedisc_core.imagery.network import asking, full_address, is_remote, remem
 from minedisc_core.imagery.network_faults import Faults
 from minedisc_core.imagery.raster_file import BandSource, RasterFile, open_raster, unread
 
-_ROWS_CACHED = 1_740
-"""Rows that GDAL's block cache holds (384 MB over 9,216 px in twelve bands): the blocks that one row of scan tiles
-meets are still there when the next row comes. Of less, they are decoded again."""
-_MOST_CACHED_MB = 1_000
 _MOST_OPEN = 48
 """Files that a thread keeps open: four scenes of twelve files. More threads than a scan has stay under the usual
 limit of 1,024 open files."""
@@ -104,7 +99,7 @@ class Mosaic:
         self._boxes = np.array(boxes, np.int64)
         self._passes_over_faults = False
         self._faults = Faults()
-        self._handles = _Handles(cache_options(grid.width_px, len(facts.bands)))
+        self._handles = _Handles()
 
     @property
     def identity(self) -> str:
@@ -238,20 +233,10 @@ def _arrived(parts: Sequence[Part], grid: RasterGrid, facts: MosaicFacts, addres
     return Mosaic(parts, grid, facts)
 
 
-def cache_options(width_px: int, bands: int) -> dict[str, int]:
-    """GDAL's option for the block cache of a mosaic (MB); an environment that states it otherwise is obeyed."""
-    stated = os.environ.get("GDAL_CACHEMAX", "")
-    if stated and not stated.isdigit():  # "5%": GDAL's own business
-        return {}
-    rows_mb = _ROWS_CACHED * width_px * bands * 2 // 10**6
-    return {"GDAL_CACHEMAX": int(stated) if stated else min(_MOST_CACHED_MB, max(1, rows_mb))}
-
-
 class _Handles:
     """Open files: each thread its own, the least used closed when there are many."""
 
-    def __init__(self, cache: dict[str, int]) -> None:
-        self._cache = cache
+    def __init__(self) -> None:
         self._local = threading.local()
         self._all: set[rasterio.DatasetReader] = set()
         self._lock = threading.Lock()
@@ -267,8 +252,7 @@ class _Handles:
         if found is not None and not found.closed:
             own.move_to_end(file.path)
             return found
-        with rasterio.Env(**self._cache):
-            opened = open_raster(file.path, **({"driver": "GTiff"} if only_geotiff else {}))
+        opened = open_raster(file.path, **({"driver": "GTiff"} if only_geotiff else {}))
         with self._lock:
             self._all.add(opened)
         _check_as_described(opened, file)

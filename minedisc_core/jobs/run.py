@@ -25,6 +25,7 @@ from minedisc_core.domain import ProductLevel, RunState, RunSummary
 from minedisc_core.engine_record import EngineRecord
 from minedisc_core.errors import Cancelled, RunError
 from minedisc_core.grid import DISCOVERY_CELLS, Tile, tiles
+from minedisc_core.imagery.block_cache import scan_cache
 from minedisc_core.jobs.collector import collector_paused
 from minedisc_core.jobs.hits import HitCollector
 from minedisc_core.jobs.numbering import keep_numbers, numbered, numbered_before
@@ -127,7 +128,8 @@ def _work(
         keep_numbers(run_dir, _names(ready.request)[0])
         for name in (FAILED, RESULT, SITES, RESULT_ALONE, SITES_ALONE):
             (run_dir / name).unlink(missing_ok=True)
-        return _Run(ready, run_dir, settings, on_progress, cluster).execute(nets)
+        with scan_cache(ready.grid.width_px, len(ready.model.discovery.bands)):
+            return _Run(ready, run_dir, settings, on_progress, cluster).execute(nets)
 
 
 @contextmanager

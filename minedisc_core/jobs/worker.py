@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 
 from minedisc_core.errors import Cancelled, MinediscError
+from minedisc_core.imagery.block_cache import PROCESS_MB, block_cache
 from minedisc_core.imagery.network import remember
 from minedisc_core.jobs.progress import FAILED
 from minedisc_core.runs import REQUEST, read_json, write_json
@@ -41,7 +42,8 @@ def main(arguments: list[str]) -> int:
     if ADDRESSES in arguments:
         remember(json.load(sys.stdin))
     try:
-        _work_on(run_dir)
+        with block_cache(PROCESS_MB):
+            _work_on(run_dir)
     except Cancelled as error:
         _log.info("%s", error)
         return 1

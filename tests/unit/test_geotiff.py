@@ -16,7 +16,6 @@ from minedisc_core.errors import ImageryError
 from minedisc_core.grid import PixelWindow, RasterGrid
 from minedisc_core.imagery.bands import L1C_BANDS, L2A_BANDS
 from minedisc_core.imagery.geotiff import check_aoi, check_bands, open_mosaic, open_mosaics, pixel_size_m, write_mosaic
-from minedisc_core.imagery.mosaic import cache_options
 
 UTM = Affine(10, 0, 600_000, 0, -10, 7_800_000)
 RGB = ("B2", "B3", "B4")
@@ -438,14 +437,3 @@ def test_a_mosaic_that_fails_while_its_pixels_are_made_leaves_the_old_file(tmp_p
         write_mosaic(path, blocks(), RasterGrid(8, 4, UTM, "EPSG:32723"), RGB, None)
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["m.tif"]
-
-
-@pytest.mark.parametrize(
-    ("stated", "width", "expected_mb"),
-    [("", 9_216, [384]), ("", 500_000, [1_000]), ("", 10, [1]), ("256", 9_216, [256]), ("5%", 9_216, [])],
-)
-def test_the_block_cache_holds_what_two_rows_of_tiles_share_unless_the_environment_states_one(
-    stated: str, width: int, expected_mb: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("GDAL_CACHEMAX", stated)
-    assert list(cache_options(width, 12).values()) == expected_mb

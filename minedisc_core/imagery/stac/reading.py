@@ -21,10 +21,10 @@ Numbers = NDArray[np.uint16] | NDArray[np.uint8]
 
 
 def gdal_options(timeout_s: float) -> dict[str, Any]:
-    """How a source of composites asks for ranges: as for any file, with a small cache, one thread a file."""
+    """How a source of composites asks for ranges: as for any file, without a cache, one thread a file."""
     return {
         **network_options(timeout_s),
-        "GDAL_CACHEMAX": 64,  # MB: a block reads each part of a file once
+        "GDAL_CACHEMAX": 64,  # bytes, that is nothing: a block reads each part of a file once
         "GDAL_NUM_THREADS": 1,  # several files are read at once already
     }
 
