@@ -46,7 +46,7 @@ def outlines(grid: RasterGrid, cells: Numbers, starts: Numbers) -> NDArray[np.ob
     """
     if not len(cells):
         return np.empty(0, object)
-    number = np.full(np.array(grid.cells) + 2, -1, np.int64)  # a margin, so that every cell has neighbours
+    number = np.full(np.array(grid.cells) + 2, -1, np.int32)  # a margin, so that every cell has neighbours
     number[cells[:, 0] + 1, cells[:, 1] + 1] = np.arange(len(cells))
     part = ndimage.label(number >= 0)[0][cells[:, 0] + 1, cells[:, 1] + 1].astype(np.int64)
     rings = _rings(*_edges(number, cells, part))
@@ -60,9 +60,11 @@ def _edges(number: Numbers, cells: Numbers, part: Numbers) -> tuple[Numbers, Num
     sides, following = [], []
     for side, ahead in enumerate(_AHEAD):
         outward = _AHEAD[(side + 3) % 4]
-        behind = number[tuple((cells + 1 + outward).T)]
+        behind = number[tuple((cells + 1 + outward).T)].astype(np.int64)
         own = np.flatnonzero(behind < 0)
-        before, across = (number[tuple((cells[own] + 1 + step).T)] for step in (ahead, ahead + outward))
+        before, across = (
+            number[tuple((cells[own] + 1 + step).T)].astype(np.int64) for step in (ahead, ahead + outward)
+        )
         turns_right = (across >= 0) & ((before >= 0) | (part[across] == part[own]))
         straight = (before >= 0) & ~turns_right
         following.append(

@@ -90,7 +90,9 @@ def _states_of_rows(table: RegisterTable) -> list[str]:
     return sorted(code for code, count in counts.items() if count >= enough)
 
 
-def covered(places: Sequence[BaseGeometry], stated: Sequence[StatedCoverage]) -> NDArray[np.bool_]:
+def covered(
+    places: Sequence[BaseGeometry] | NDArray[np.object_], stated: Sequence[StatedCoverage]
+) -> NDArray[np.bool_]:
     """Which places (EPSG:4326) lie wholly where at least one of the coverages is complete.
 
     A place near a state's border needs all states it may lie in; a place near the frontier of Brazil is

@@ -33,7 +33,7 @@ from minedisc_core.domain import (
 )
 from minedisc_core.errors import UsageError
 from minedisc_core.registers.active import ActiveRegisters, Layer
-from minedisc_core.registers.coverage import covered
+from minedisc_core.registers.coverage import StatedCoverage, covered
 from minedisc_core.registers.nearest import nearest_entries, nearest_within
 from minedisc_core.registers.overlaps import Overlaps, covered_fraction, find_overlaps
 
@@ -188,9 +188,12 @@ def _missing(sites: NDArray[np.object_], registers: ActiveRegisters) -> tuple[li
     """What each site lacks for a check, and whether a title register covers it."""
     texts: list[list[str]] = [[] for _ in sites]
     covers = np.zeros(len(sites), bool)
+    asked: tuple[StatedCoverage, ...] = ()  # the registers of a state mostly cover the same: looked up once
     for kind, name in _NEEDED.items():
-        stated = registers.coverage.get(kind, ())
-        covers = covered(list(sites), stated) if stated else np.zeros(len(sites), bool)
+        stated = tuple(registers.coverage.get(kind, ()))
+        if stated != asked:
+            covers = covered(sites, stated) if stated else np.zeros(len(sites), bool)
+            asked = stated
         where = ", ".join(
             f"{label} covers: {coverage.text}" for label, coverage in zip(registers.labels(kind), stated, strict=True)
         )
