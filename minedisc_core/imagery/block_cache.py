@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from contextlib import AbstractContextManager, nullcontext
+from functools import lru_cache
 
 import rasterio
 
@@ -17,6 +18,8 @@ ROWS_CACHED = 1_740
 """Rows of a mosaic that a scan keeps (384 MB over 9,216 px in twelve bands): the blocks that one row of tiles meets are
 still there when the next row comes. Of less, they are decoded again."""
 MOST_MB = 1_000
+WORKER_MB = 256
+"""Of a worker, which gets tiles from anywhere."""
 
 
 def block_cache(megabytes: int) -> AbstractContextManager[object]:
@@ -24,6 +27,12 @@ def block_cache(megabytes: int) -> AbstractContextManager[object]:
     if os.environ.get("GDAL_CACHEMAX"):
         return nullcontext()
     return rasterio.Env(GDAL_CACHEMAX=megabytes * 10**6)  # type: ignore[no-any-return]  # rasterio has no types
+
+
+@lru_cache(maxsize=1)
+def keep_block_cache(megabytes: int) -> None:
+    """The same for as long as the process lives; asked again it does nothing."""
+    block_cache(megabytes).__enter__()
 
 
 def scan_cache(width_px: int, bands: int) -> AbstractContextManager[object]:

@@ -30,6 +30,7 @@ from minedisc_core.detection.tile_work import TILE_ERRORS, Failure, TileWork
 from minedisc_core.engine_record import EngineRecord
 from minedisc_core.errors import MinediscError, ModelError, RunError
 from minedisc_core.grid import PixelWindow, RasterGrid, Tile
+from minedisc_core.imagery.block_cache import WORKER_MB, keep_block_cache
 from minedisc_core.imagery.geotiff import Mosaic
 from minedisc_core.imagery.raster_file import open_raster
 from minedisc_core.jobs.tiles import TileFiles
@@ -38,14 +39,12 @@ from minedisc_core.settings import Settings, load_settings
 _CODE = ("detection", "imagery", "grid.py", "jobs/orders.py", "jobs/places.py", "jobs/tiles.py")
 """What of this package decides a tile's result."""
 _ENVIRONMENT = {
-    "GDAL_CACHEMAX": "256",
     "GDAL_HTTP_CONNECTTIMEOUT": "30",
     "GDAL_HTTP_LOW_SPEED_TIME": "30",
     "GDAL_HTTP_LOW_SPEED_LIMIT": "1000",
     "GDAL_HTTP_MAX_RETRY": "3",
 }
-"""For GDAL, where the worker's environment does not say otherwise: blocks in memory (MB; by itself it would take 5 % of
-the machine's for each worker), and a server that stalls ends an attempt after 30 s."""
+"""For GDAL, where the worker's environment does not say otherwise: a server that stalls ends an attempt after 30 s."""
 
 
 @dataclass(frozen=True)
@@ -201,6 +200,7 @@ def receive(order: Order, threads: int) -> None:
     """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    keep_block_cache(WORKER_MB)
     _HELD[order.name] = _Held(order, threads)
 
 
