@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from minedisc_core.cli.imagery import split_names
-from minedisc_core.cli.options import AsJson, Home, settings_of
+from minedisc_core.cli.options import AsJson, Home, run_verb, settings_of
 from minedisc_core.cli.output import library_notes_into, print_json, print_table, say
+from minedisc_core.runs import REQUEST
 
 if TYPE_CHECKING:
     from minedisc_core.jobs.train_progress import TrainProgress
     from minedisc_core.jobs.train_request import TrainRequest
+    from minedisc_core.settings import Settings
 
 NetWord = Literal["discovery", "impact"]
 RecipeWord = Literal["default", "paper"]
@@ -61,8 +63,23 @@ def train(
         policy=policy,
         name=name,
         licence=licence,
+        held_out=held_out_by(settings_of(home), out, resume=resume),
     )
+    if request.held_out:
+        say("train: samples at the places that this home holds out take no part")
     tell(train_to_end(request, out.resolve(), resume=resume, home=home), out, as_json)
+
+
+def held_out_by(settings: Settings, out: Path, *, resume: bool) -> tuple[tuple[float, float], ...]:
+    """Positions that the home holds out; of a training that is resumed those that it began with."""
+    from minedisc_core.jobs.train_request import read_train_request
+
+    if resume and (out / REQUEST).is_file():
+        return read_train_request(out).held_out
+    if not settings.database.exists():
+        return ()
+    found = run_verb(settings, "held_out_positions")["positions"]
+    return tuple((float(lon), float(lat)) for lon, lat in found)
 
 
 def train_to_end(request: TrainRequest, out: Path, *, resume: bool, home: Path | None = None) -> dict[str, Any]:

@@ -58,6 +58,8 @@ class TrainRequest:
     name: str = ""
     """Of the model; empty: the folder's name."""
     licence: str = ""
+    held_out: tuple[tuple[float, float], ...] = ()
+    """Longitude, latitude of samples that the home holds out: nothing of their places takes part."""
     description: str = ""
     is_demonstration: bool = False
 
@@ -74,9 +76,11 @@ class TrainRequest:
             RunError: the object is not a request.
         """
         try:
-            found = {field.name: content[field.name] for field in dataclasses.fields(cls)}
-            return cls(**{**found, "bands": tuple(found["bands"])})
-        except (KeyError, TypeError) as error:
+            given = {"held_out": (), **content}  # of requests before places were held out
+            found = {field.name: given[field.name] for field in dataclasses.fields(cls)}
+            held_out = tuple((float(lon), float(lat)) for lon, lat in found["held_out"])
+            return cls(**{**found, "bands": tuple(found["bands"]), "held_out": held_out})
+        except (KeyError, TypeError, ValueError) as error:
             raise RunError(f"the request of the training cannot be read: {error}", remedy="train anew") from error
 
 
@@ -123,7 +127,7 @@ def prepare(request: TrainRequest, settings: Settings) -> ReadyTraining:
     start = _start(request, settings, bands, dataset.level)
     beside = load_model(request.beside, settings) if request.beside else None
     _check_beside(request, beside, dataset.level)
-    examples = examples_of(dataset, request.net)
+    examples = examples_of(dataset, request.net, request.held_out)
     splits = splits_of(examples, request.net, recipe, (request.folds, request.resamplings), request.seed)
     policy = policy_of(request.policy)
     return ReadyTraining(
@@ -207,7 +211,7 @@ def enter_training(ready: ReadyTraining, out: Path, *, resume: bool) -> None:
 
 
 def _check_same(stored: Mapping[str, Any], asked: Mapping[str, Any], facts: Mapping[str, Any], out: Path) -> None:
-    before = stored.get("request") or {}
+    before = {"held_out": [], **(stored.get("request") or {})}
     changed = [
         name.replace("_", " ")
         for name in asked

@@ -32,6 +32,8 @@ from minedisc_core.learning.evaluation import (
 )
 from minedisc_core.learning.fitting import Fit
 from minedisc_core.learning.folds import VALIDATION_SHARE, Split, folds, resamplings
+from minedisc_core.learning.generated import GENERATED
+from minedisc_core.learning.places import places_of
 from minedisc_core.learning.recipes import Recipe
 from minedisc_core.learning.splits import split_by_place
 from minedisc_core.learning.training import middle_of, part_figures
@@ -65,8 +67,13 @@ class Examples:
     """Samples that are kept out of everything."""
 
 
-def examples_of(dataset: Dataset, net: NetKind) -> Examples:
+def examples_of(dataset: Dataset, net: NetKind, held_out: Sequence[tuple[float, float]] = ()) -> Examples:
     """The samples of a version that may teach and validate a net; those held out are none of them.
+
+    Args:
+        dataset: the version; it may mark samples as held out itself.
+        net: which net they are for.
+        held_out: longitude and latitude of samples that are held out elsewhere: their whole places are left out.
 
     Raises:
         UsageError: the windows or labels are those of the other net, or a class is missing.
@@ -77,7 +84,8 @@ def examples_of(dataset: Dataset, net: NetKind) -> Examples:
             f"the windows of {dataset.version} are {dataset.window_px} px", f"{sides} px for the {net} net"
         )
     classes = classes_of(net)
-    taking = [index for index, entry in enumerate(dataset.samples) if entry.split != HELD_OUT]
+    closed = _at_places(dataset, held_out)
+    taking = [n for n, entry in enumerate(dataset.samples) if entry.split != HELD_OUT and n not in closed]
     entries = [dataset.samples[index] for index in taking]
     found = Counter(entry.label for entry in entries)
     if set(found) != set(classes):
@@ -95,6 +103,17 @@ def examples_of(dataset: Dataset, net: NetKind) -> Examples:
         tuple(entry.split for entry in entries),
         len(dataset.samples) - len(taking),
     )
+
+
+def _at_places(dataset: Dataset, held_out: Sequence[tuple[float, float]]) -> set[int]:
+    """Numbers of the samples that lie at the places of these positions; generated ones lie nowhere."""
+    if not held_out:
+        return set()
+    located = [n for n, entry in enumerate(dataset.samples) if not entry.place.startswith(GENERATED)]
+    own = [(dataset.samples[n].lon, dataset.samples[n].lat) for n in located]
+    names = places_of(np.array([*held_out, *own]))
+    closed = set(names[: len(held_out)])
+    return {n for n, name in zip(located, names[len(held_out) :], strict=True) if name in closed}
 
 
 def splits_of(examples: Examples, net: NetKind, recipe: Recipe, counts: tuple[int, int], seed: int) -> list[Split]:

@@ -332,8 +332,21 @@ def retrainings(_store: Store, settings: Settings) -> list[dict[str, Any]]:
     return [plain(asdict(each)) for each in list_retrainings(settings)]
 
 
+def held_out_positions(store: Store, settings: Settings) -> dict[str, Any]:  # noqa: ARG001 - as every verb
+    """Longitude and latitude of every sample that a retraining of this home holds out."""
+    return {"positions": [[spot.lon, spot.lat] for spot in store.spots(is_held_out=True)]}
+
+
 LEARNING_VERBS: Mapping[str, Any] = {
     verb.__name__: verb
-    for verb in (retrain_begin, retrain_show, retrainings, models_champion, models_promote, models_rollback)
+    for verb in (
+        retrain_begin,
+        retrain_show,
+        retrainings,
+        models_champion,
+        models_promote,
+        models_rollback,
+        held_out_positions,
+    )
 }
 """Every verb of the loop by its name."""
