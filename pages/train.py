@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages import boundary, frame, train_form, train_samples, trainings
+from pages import boundary, frame, train_form, train_results, train_samples, trainings
 from pages.texts import t
 
 
@@ -20,7 +20,7 @@ def main() -> None:
     with training:
         train_form.section(is_busy=any(each.is_running for each in found))
     trainings.stopped(found)
-    trainings.finished(found)
+    train_results.finished(found)
 
 
 main()
