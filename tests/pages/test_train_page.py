@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from minedisc_core.detection.models import broken_models, list_models
 from minedisc_core.jobs.ownership import note_worker
+from minedisc_core.jobs.train_progress import TrainLog
 from minedisc_core.jobs.train_request import TrainRequest, enter_training, prepare
 from minedisc_core.jobs.trainings import list_trainings
 from minedisc_core.learning.datasets import open_dataset
@@ -80,12 +80,10 @@ def begin(settings: Settings, name: str, **more: Any) -> Path:
     out = settings.models / name
     out.mkdir(parents=True)
     enter_training(prepare(request, settings), out, resume=False)
-    lines = [
-        {"kind": "start", "units": 3, "epochs": 10},
-        {"kind": "unit", "unit": 1, "epochs_before": 0},
-        {"kind": "epoch", "epoch": 4, "seconds": 2.0, "loss": 0.5, "validation_accuracy": 0.875},
-    ]
-    (out / "progress.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    log = TrainLog(out)
+    log.start(3, 10)
+    log.unit(1, 0)
+    log.epoch(4, {"seconds": 2.0, "loss": 0.5, "validation_accuracy": 0.875})
     return out
 
 
@@ -161,6 +159,7 @@ def test_points_off_the_mosaic_and_a_file_that_is_gone_are_told(home: Settings, 
     app.multiselect(key="train_mosaics").set_value([str(home.demo / "mosaic.tif")]).run()
     app.button(key="train_cut").click().run()
     assert "no point gives a sample" in app.error[0].value
+    assert not list(datasets_folder(home).glob("*"))
     source.write_bytes(b"nothing here\n")
     app.run()
     assert not app.exception
