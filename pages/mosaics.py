@@ -46,7 +46,7 @@ def several(key: str) -> list[ScanRequest]:
     options = _options()
     picked = st.multiselect(
         t("Mosaics"), [*options, OTHER], format_func=lambda one: options.get(one) or _other_ways(one), key=key,
-        placeholder=t("One or more; where they overlap, the first counts"),
+        placeholder=t("One or more"), help=t("Where they overlap, the first that holds a whole window counts."),
     )  # fmt: skip
     found = [ScanRequest(mosaic=tuple(one.split("\n")), model="") for one in picked if one != OTHER]
     if OTHER in picked and (paths := _typed_paths()):

@@ -18,7 +18,7 @@ from minedisc_core.learning.recipes import RECIPES
 from pages import boundary, frame, kept, shared, train_made, words
 from pages.texts import Labels, t
 
-NONE = ""
+NONE, DATASET_KEY = "", "train_dataset"
 SCRATCH, FINE_TUNE = "scratch", "fine-tune"
 MODES = Labels({SCRATCH: "From scratch", FINE_TUNE: "Fine-tune a model"})
 RECIPE = Labels({"default": "Default", "paper": "The paper's"})
@@ -32,7 +32,7 @@ def section(is_busy: bool) -> None:
     if not versions:
         frame.empty(t("No dataset version yet. Cut samples at the points of a register; training reads a version."))
         return
-    version = st.selectbox(t("Dataset version"), list(versions), key="train_dataset")
+    version = st.selectbox(t("Dataset version"), list(versions), key=DATASET_KEY)
     dataset = versions[version]
     _facts(dataset)
     _how()
@@ -93,7 +93,7 @@ def _models(dataset: Dataset) -> str:
     elif mode == FINE_TUNE:
         left.caption(t("No model has such a net for these bands and this product level."))
     others, is_impact = _others(dataset), net_of(dataset) == "impact"
-    right.selectbox(
+    (right if mode == FINE_TUNE else left).selectbox(
         t("Impact net of") if not is_impact else t("Discovery net of"), [NONE, *others],
         index=1 if is_impact and others else 0, format_func=lambda name: name or t("no other model"),
         key=_key("beside", dataset),

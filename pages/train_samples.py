@@ -14,7 +14,7 @@ from minedisc_core.grid import PATCH_PX
 from minedisc_core.jobs import ScanRequest
 from minedisc_core.learning.queue_datasets import datasets_folder
 from minedisc_core.learning.register_samples import SIZES, SampleRequest
-from pages import boundary, frame, kept, mosaics, point_register, shared, train_cutting, train_made
+from pages import boundary, frame, kept, mosaics, point_register, shared, train_cutting, train_form, train_made
 from pages.shared import SessionKeys
 from pages.texts import t
 from pages.train_cutting import Asked
@@ -39,6 +39,7 @@ def section() -> None:
         ):  # fmt: skip
             st.session_state.pop(SessionKeys.CUT, None)
             train_cutting.cut(asked)
+            st.session_state[train_form.DATASET_KEY] = asked.name  # what was just cut is what one trains on next
             frame.say(t("Dataset version {name} is made.", name=asked.name))
             st.rerun()
     boundary.explain(noted.error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from minedisc_core.detection.models import broken_models, list_models
+from minedisc_core.domain import RunState
 from minedisc_core.jobs.ownership import note_worker
-from minedisc_core.jobs.train_progress import TrainLog
+from minedisc_core.jobs.train_progress import TrainLog, read_train_progress
 from minedisc_core.jobs.train_request import TrainRequest, enter_training, prepare
 from minedisc_core.jobs.trainings import list_trainings
 from minedisc_core.learning.datasets import open_dataset
@@ -116,6 +118,7 @@ def test_samples_are_cut_and_what_was_left_out_is_shown(ready: AppTest, home: Se
     rows = ready.dataframe[0].value.to_dict("records")
     assert {"Line": "5", "Register": "mines.csv", "Why": "lies off every mosaic"} in rows
     assert "Discovery net" in told
+    assert ready.selectbox(key="train_dataset").value == made.name
 
 
 def test_of_many_points_left_out_the_first_twenty_are_shown(home: Settings, open_page: Opener) -> None:
@@ -139,6 +142,17 @@ def test_a_patch_needs_a_label_column_which_is_offered(ready: AppTest, home: Set
     assert "High impact 1 · Low impact 1" in said(ready)
     (made,) = datasets_folder(home).iterdir()
     assert open_dataset(made).window_px == 21
+
+
+def test_another_register_has_other_columns(ready: AppTest, home: Settings) -> None:
+    ready.selectbox(key="train_label").set_value("Minerio").run()
+    other = str(keep_points(home, "other.csv", b"lat;lon;Kind\n-20;-44;mina\n"))
+    ready.selectbox(key="points_register").set_value(other).run()
+    assert not ready.exception
+    assert ready.selectbox(key="train_label").options == ["None: every point is a mine", "Kind"]
+    ready.button(key="train_cut").click().run()
+    assert not ready.exception
+    assert "no point gives a sample" in ready.error[0].value
 
 
 @pytest.mark.parametrize(
@@ -193,6 +207,28 @@ def test_the_button_starts_a_training_of_what_the_page_says(
     assert (request.net, request.recipe, request.folds, request.epochs) == ("discovery", "paper", 3, 7)
     assert (request.mode, request.start_from, request.beside) == ("scratch", None, None)
     assert (out, resume) == (empty_home.models / "mine-1", False)
+
+
+def test_a_small_training_goes_from_the_button_to_its_curves(empty_home: Settings, open_page: Opener) -> None:
+    small_dataset(datasets_folder(empty_home) / "v1", count=18)
+    app = open_page("train.py")
+    app.number_input(key="train_folds").set_value(1).run()
+    app.number_input(key="train_epochs").set_value(1).run()
+    app.button(key="train_start").click().run()
+    assert not app.exception
+    assert not app.error
+    (begun,) = list_trainings(empty_home)
+    until = time.monotonic() + 120
+    while read_train_progress(begun.path).state is RunState.RUNNING and time.monotonic() < until:
+        time.sleep(0.2)
+    app.run()
+    assert not app.exception
+    row = app.dataframe[0].value.to_dict("records")[0]
+    assert (row["Model"], row["Net"], row["Dataset version"], row["Folds"]) == ("v1", "Impact net", "v1", "1")
+    assert "**v1** is on the Models page" in said(app)
+    assert app.selectbox(key="train_shown").options == ["v1"]
+    assert (begun.path / "curves.png").is_file()
+    assert "v1" in [model.name for model in list_models(empty_home)]
 
 
 def test_fine_tuning_needs_a_model_that_fits_and_a_taken_name_is_refused(
