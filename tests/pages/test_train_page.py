@@ -147,9 +147,11 @@ def test_a_patch_needs_a_label_column_which_is_offered(ready: AppTest, home: Set
 def test_another_register_has_other_columns(ready: AppTest, home: Settings) -> None:
     ready.selectbox(key="train_label").set_value("Minerio").run()
     other = str(keep_points(home, "other.csv", b"lat;lon;Kind\n-20;-44;mina\n"))
+    ready.run()
     ready.selectbox(key="points_register").set_value(other).run()
     assert not ready.exception
-    assert ready.selectbox(key="train_label").options == ["None: every point is a mine", "Kind"]
+    assert ready.selectbox(key="train_label").options == ["None: every point is a mine", "lat", "lon", "Kind"]
+    assert not ready.selectbox(key="train_label").value
     ready.button(key="train_cut").click().run()
     assert not ready.exception
     assert "no point gives a sample" in ready.error[0].value
