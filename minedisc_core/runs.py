@@ -51,6 +51,8 @@ SCORES = "scores.tif"
 TILES = "tiles"
 ENGINE = "engine.json"
 CHIPS = "chips"
+TRAINING = "training"
+"""The `kind` in the request of a training: its folder is one of a model, not of a run."""
 
 _PROBABILITIES = ("high", "low", "no_ore")
 

@@ -27,6 +27,7 @@ def main() -> None:
             st.Page(PAGES / "scan.py", title=t("Scan"), icon=":material/travel_explore:", default=True),
             st.Page(PAGES / "review.py", title=t("Review"), icon=":material/fact_check:"),
             st.Page(PAGES / "retrain.py", title=t("Retrain"), icon=":material/model_training:"),
+            st.Page(PAGES / "train.py", title=t("Train"), icon=":material/school:"),
             st.Page(PAGES / "models.py", title=t("Models"), icon=":material/deployed_code:"),
             st.Page(PAGES / "registers.py", title=t("Registers"), icon=":material/list_alt:"),
             st.Page(PAGES / "points.py", title=t("Points"), icon=":material/edit_location_alt:"),

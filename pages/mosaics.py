@@ -41,6 +41,19 @@ def choose(key: str = KEY) -> Chosen | None:
     return None
 
 
+def several(key: str) -> list[ScanRequest]:
+    """Widgets to choose more than one; what opens each, in the order of preference."""
+    options = _options()
+    picked = st.multiselect(
+        t("Mosaics"), [*options, OTHER], format_func=lambda one: options.get(one) or _other_ways(one), key=key,
+        placeholder=t("One or more"), help=t("Where they overlap, the first that holds a whole window counts."),
+    )  # fmt: skip
+    found = [ScanRequest(mosaic=tuple(one.split("\n")), model="") for one in picked if one != OTHER]
+    if OTHER in picked and (paths := _typed_paths()):
+        found.append(ScanRequest(mosaic=paths, model="", **_unsaid()))
+    return found
+
+
 def is_new() -> bool:
     """Whether the mosaic is still to be made, of satellite scenes."""
     return bool(st.session_state.get(KEY) == NEW)

@@ -23,6 +23,7 @@ class SessionKeys(StrEnum):
     PLACE = "download_place"
     KEPT = "kept"
     POINT = "point"
+    CUT = "cut"
 
 
 KEPT_CHOICES = (

@@ -1,6 +1,6 @@
 """What the pages share: settings, the store, session keys, signed addresses, and every cache.
 
-No other module of this folder holds a caching decorator.
+No other module of this folder but `kept` (what training reads) and `phrases` holds a caching decorator.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from minedisc_core.registers.points import PointFile, open_points
 from minedisc_core.runs import CHIPS, SCORES
 from minedisc_core.settings import Settings, load_settings
 from minedisc_core.store import Store
-from pages import names
+from pages import kept, names
 from pages.house import House
 from pages.noted import Noted
 from pages.session import KEPT_CHOICES, SessionKeys
@@ -53,6 +53,7 @@ def close_houses() -> None:
             opened.close()
         _HOUSES.clear()
     SECOND_DATES.forget()
+    kept.forget()
     for cached in (_tile_reader, _score_overlay, _opened_mosaics, _run_summary, _register_points):
         cached.cache_clear()
 

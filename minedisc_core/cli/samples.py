@@ -108,6 +108,7 @@ def samples(
 def from_register(asked: Mapping[str, Any], out: Path, settings: Settings, as_json: bool) -> None:
     """Cut a dataset at the points of a register."""
     from minedisc_core.learning.register_samples import SampleRequest, make_register_dataset
+    from minedisc_core.learning.sample_inputs import model_bands
 
     same = ("points", "label_column", "backgrounds", "look_alike_share", "apart_m", "land_cover", "seed")
     request = SampleRequest(
@@ -120,7 +121,7 @@ def from_register(asked: Mapping[str, Any], out: Path, settings: Settings, as_js
     people = _people(asked, settings)
     with ExitStack() as stack:
         mosaics = [stack.enter_context(_opened(path, asked)) for path in asked["mosaic"]]
-        bands = _model_bands(asked["model"], request.window_px, mosaics, settings)
+        bands = model_bands(asked["model"], request.window_px, mosaics, settings)
         made, left_out = make_register_dataset(
             request, out, mosaics, settings, bands=bands, people=people, on_progress=telling()
         )
@@ -147,48 +148,15 @@ def _opened(path: Path, asked: Mapping[str, Any]) -> Mosaic:
     return open_mosaic([path], level=level, bands=split_names(asked["file_bands"]), dn_offset=asked["dn_offset"])
 
 
-def _model_bands(
-    name: str | None, window_px: int, mosaics: Sequence[Mosaic], settings: Settings
-) -> tuple[str, ...] | None:
-    """The bands of a model, if one is named; each mosaic must fit it."""
-    if name is None:
-        return None
-    from minedisc_core.detection.models import load_model
-    from minedisc_core.grid import PATCH_PX
-    from minedisc_core.imagery.geotiff import check_bands
-
-    model = load_model(name, settings)
-    card = model.impact if window_px == PATCH_PX else model.discovery
-    if card is None:
-        raise UsageError(f"the model {name} has no impact net", "a model with one", "choose another --model")
-    for mosaic in mosaics:
-        check_bands(mosaic, card.bands, card.level)
-    return card.bands
-
-
 def _people(asked: Mapping[str, Any], settings: Settings) -> People:
     """Rejected and confirmed candidates and corrected points of the home, as far as they were asked for."""
-    from minedisc_core.learning.register_samples import People, PointCorrection
-    from minedisc_core.learning.windows import SamplePoint
+    from minedisc_core.learning.sample_inputs import DECIDED, people_of
 
-    found = (
-        run_verb_on_existing(settings, "candidates", statuses=["rejected", "confirmed"]) if asked["rejected"] else []
-    )
+    found = run_verb_on_existing(settings, "candidates", statuses=list(DECIDED)) if asked["rejected"] else []
     corrected = (
         run_verb_on_existing(settings, "corrections", points=_named(asked["points"])) if asked["corrections"] else []
     )
-    return People(
-        corrections={
-            each["line"]: PointCorrection(each["action"], each["new_lon"], each["new_lat"], each["analyst"])
-            for each in corrected
-        },
-        rejected=[
-            SamplePoint(each["lon"], each["lat"], "background", each["reason"] or "other", each["run_id"])
-            for each in found
-            if each["status"] == "rejected"
-        ],
-        confirmed=[(each["lon"], each["lat"]) for each in found if each["status"] == "confirmed"],
-    )
+    return people_of(found, corrected)
 
 
 def from_demo(

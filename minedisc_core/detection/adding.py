@@ -50,7 +50,7 @@ def add_model(file: Path, card_file: Path, settings: Settings, name: str | None 
     with _staged(settings) as staging:
         copy = staging / "given"
         _copy(file, copy)
-        return _place(staging, copy, card, _checked_name(name or _plain(card.name)), settings)
+        return _place(staging, copy, card, checked_name(name or _plain(card.name)), settings)
 
 
 def add_ready_made(known: str, source: str, settings: Settings, name: str | None = None) -> Model:
@@ -82,7 +82,7 @@ def add_ready_made(known: str, source: str, settings: Settings, name: str | None
                 f"SHA-256 {ready.sha256}",
                 "get the file from its makers again",
             )
-        return _place(staging, copy, ready.card, _checked_name(name or known), settings)
+        return _place(staging, copy, ready.card, checked_name(name or known), settings)
 
 
 @contextmanager
@@ -117,7 +117,26 @@ def _plain(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9._]+", "-", text).strip("-._").lower()[:64]
 
 
-def _checked_name(name: str) -> str:
+def new_model_folder(name: str, settings: Settings) -> Path:
+    """The folder of a model that is still to be made.
+
+    Raises:
+        UsageError: the name cannot be one, or is taken.
+    """
+    target = settings.models / checked_name(name)
+    if target.exists() or (settings.shipped_models / name).exists():
+        raise UsageError(
+            f"there is a model {name!r} already", "a new name", "give another --name, or take that folder away first"
+        )
+    return target
+
+
+def checked_name(name: str) -> str:
+    """The name, if a folder of a model may be called so.
+
+    Raises:
+        UsageError: it may not.
+    """
     if not _NAME.fullmatch(name):
         raise UsageError(
             f"{name[:80]!r} cannot be the name of a model",
@@ -128,11 +147,7 @@ def _checked_name(name: str) -> str:
 
 
 def _place(staging: Path, copy: Path, card: PatchCard, name: str, settings: Settings) -> Model:
-    target = settings.models / name
-    if target.exists() or (settings.shipped_models / name).exists():
-        raise UsageError(
-            f"there is a model {name!r} already", "a new name", "give another --name, or take that folder away first"
-        )
+    target = new_model_folder(name, settings)
     folder = staging / "model"
     folder.mkdir()
     write_patch_card(staging / "card.json", card)

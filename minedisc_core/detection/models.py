@@ -26,7 +26,7 @@ from minedisc_core.detection.patch_cards import PatchCard, file_hash, read_patch
 from minedisc_core.domain import ProductLevel
 from minedisc_core.errors import MinediscError, ModelError, UsageError
 from minedisc_core.grid import CellGeometry
-from minedisc_core.runs import write_atomically
+from minedisc_core.runs import REQUEST, TRAINING, read_json, write_atomically
 from minedisc_core.settings import Settings
 
 _NAME = re.compile(r"[^/\\\x00._][^/\\\x00]{0,99}")
@@ -139,9 +139,22 @@ def _all_folders(settings: Settings) -> list[Model | BrokenModel]:
     for parent in (settings.shipped_models, settings.models):
         folders = sorted(parent.iterdir()) if parent.is_dir() else []
         for folder in folders:
-            if folder.is_dir() and not folder.name.startswith((".", "_")):
+            if folder.is_dir() and not folder.name.startswith((".", "_")) and not is_half_trained(folder):
                 found[folder.name] = _try_load(folder, settings)
     return list(found.values())
+
+
+def is_half_trained(folder: Path) -> bool:
+    """Whether a folder is that of a training that has left no net that finds mines: not yet, or it never will.
+
+    It is no broken model: the training is running, can go on, or was of the impact net alone.
+    """
+    if _holds_card(str(folder)) or not (folder / REQUEST).is_file():
+        return False
+    try:
+        return read_json(folder / REQUEST).get("kind") == TRAINING
+    except MinediscError:
+        return False
 
 
 def _try_load(folder: Path, settings: Settings) -> Model | BrokenModel:

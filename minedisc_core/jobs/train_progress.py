@@ -113,7 +113,8 @@ class _Tally:
             self.units, self.epochs = int(line["units"]), int(line["epochs"])
         elif kind == "unit":
             self.unit, self.epoch = int(line["unit"]), int(line["epochs_before"])
-            self.figures, self.message = {}, f"training fold {self.unit} of {self.units}"
+            self.figures = {}
+            self.message = f"training fold {self.unit} of {self.units}"
         elif kind == "epoch":
             self._add_epoch(line)
         elif kind == "unit_done":
@@ -151,7 +152,8 @@ def read_train_progress(folder: Path) -> TrainProgress:
         tally.add(line)
     alive = is_alive(folder)
     if alive:
-        return tally.progress(RunState.RUNNING, "stopping" if (folder / CANCEL).exists() else None)
+        message = "stopping" if (folder / CANCEL).exists() else None
+        return tally.progress(RunState.RUNNING, message)
     if (folder / RESULT).exists():
         return tally.progress(RunState.COMPLETE, "finished")
     return tally.progress(*stopped(folder))

@@ -14,13 +14,12 @@ from minedisc_core.detection.models import Model, load_model
 from minedisc_core.detection.networks import NetKind
 from minedisc_core.domain import ProductLevel
 from minedisc_core.errors import RunError, UsageError
-from minedisc_core.jobs.worker import TRAINING
 from minedisc_core.learning.datasets import Dataset, open_dataset
 from minedisc_core.learning.folds import Split
 from minedisc_core.learning.precision import Policy, policy_of
 from minedisc_core.learning.recipes import Recipe, recipe_named
 from minedisc_core.learning.study import Examples, examples_of, splits_of
-from minedisc_core.runs import REQUEST, read_json, write_json
+from minedisc_core.runs import REQUEST, TRAINING, read_json, write_json
 from minedisc_core.settings import Settings
 
 Mode = Literal["scratch", "fine-tune"]

@@ -18,14 +18,14 @@ from minedisc_core.errors import Cancelled, MinediscError
 from minedisc_core.imagery.block_cache import PROCESS_MB, block_cache
 from minedisc_core.imagery.network import remember
 from minedisc_core.jobs.progress import FAILED
-from minedisc_core.runs import REQUEST, read_json, write_json
+from minedisc_core.runs import REQUEST, TRAINING, read_json, write_json
 from minedisc_core.settings import load_settings
 
 ADDRESSES = "--addresses"
 _NICE = 5
 """The page must stay quick while a job runs."""
-COMPOSITE, TRAINING, RETRAINING = "composite", "training", "retraining"
-"""The `kind` in the request of each job that is no scan; a scan's has none."""
+COMPOSITE, RETRAINING = "composite", "retraining"
+"""The `kind` in the request of each job that is no scan, with `runs.TRAINING`; a scan's has none."""
 _log = logging.getLogger(__name__)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,13 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minedisc_core.domain import ProductLevel
-from minedisc_core.errors import StoreError
+from minedisc_core.errors import StoreError, UsageError
 from minedisc_core.grid import CONTEXT_PX
 from minedisc_core.learning.cutting import sample_path
-from minedisc_core.learning.datasets import SampleEntry, write_dataset
+from minedisc_core.learning.datasets import MANIFEST, SampleEntry, write_dataset
 from minedisc_core.settings import Settings
 from minedisc_core.store import QueueRow, Store
 
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _Ready = tuple[QueueRow, dict[str, Any]]
 _OWN = ("sample_id", "label", "reason", "lon", "lat", "source")
 
@@ -28,6 +30,35 @@ _OWN = ("sample_id", "label", "reason", "lon", "lat", "source")
 def datasets_folder(settings: Settings) -> Path:
     """Folder that holds one folder per version."""
     return settings.home / "datasets"
+
+
+def list_datasets(settings: Settings) -> list[Path]:
+    """Folders of the versions of a home, the newest first; what each holds says `open_dataset`."""
+    folder = datasets_folder(settings)
+    found = [path.parent for path in folder.glob(f"*/{MANIFEST}")] if folder.is_dir() else []
+    shown = [path for path in found if not path.name.startswith(".")]
+    return sorted(shown, key=lambda path: ((path / MANIFEST).stat().st_mtime, path.name), reverse=True)
+
+
+def new_dataset_folder(settings: Settings, name: str) -> Path:
+    """The folder of a version that is still to be made.
+
+    Raises:
+        UsageError: the name cannot be one.
+        StoreError: it is taken.
+    """
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{name[:80]!r} cannot be the name of a dataset version", "letters, digits, dots, hyphens and underscores",
+            "choose another name",
+        )  # fmt: skip
+    folder = datasets_folder(settings) / name
+    if folder.exists():
+        raise StoreError(
+            f"there is a dataset version {name!r} already", "a new name: a dataset version never changes",
+            "choose another name",
+        )  # fmt: skip
+    return folder
 
 
 def make_dataset(store: Store, settings: Settings, level: ProductLevel | None = None) -> Path:

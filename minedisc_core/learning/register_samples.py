@@ -105,7 +105,7 @@ def make_register_dataset(
     Raises:
         UsageError: a choice that cannot be, or no label column where one is needed.
         RegisterError: a register cannot be read.
-        ImageryError: mosaics do not fit together or cannot be read, or no point gives a sample.
+        ImageryError: mosaics do not fit together or cannot be read, or no point of the register gives a sample.
         StoreError: the folder is there, or cannot be written.
     """
     _check(request)
@@ -246,10 +246,13 @@ def _counted(points: Sequence[SamplePoint], on_progress: Callable[[int, int], No
 def _at_least_one(
     cut: Iterable[tuple[SampleEntry, NDArray[np.uint16]]], left_out: Sequence[LeftOut]
 ) -> Iterator[tuple[SampleEntry, NDArray[np.uint16]]]:
-    given = 0
-    for given, sample in enumerate(cut, 1):  # noqa: B007 - counted for the message below
-        yield sample
-    if not given:
+    has_any = False
+    for entry, pixels in cut:
+        if not has_any and not entry.facts["line"]:
+            break  # the points come first: only drawn backgrounds are left
+        has_any = True
+        yield entry, pixels
+    if not has_any:
         counts = Counter(each.reason for each in left_out).most_common(3)
         first = "; ".join(f"{count} times: {reason}" for reason, count in counts) or "there is none"
         raise ImageryError(f"no point gives a sample ({first})", "points on the mosaics", "check points and mosaics")

@@ -121,6 +121,24 @@ def read_points(path: Path, settings: Settings, label_column: str | None = None)
     return _points(rows, column, content_hash(path))
 
 
+def point_columns(source: str | Path, settings: Settings) -> tuple[str, ...]:
+    """Columns of a register of points that may hold labels: all that are named, but those of CPF and CNPJ numbers.
+
+    Raises:
+        RegisterError: no such file or snapshot, or it cannot be read.
+    """
+    known = {snapshot.snapshot_id: snapshot for snapshot in list_snapshots(settings, include_retired=True)}
+    path = Path(source)
+    if str(source) in known and not path.is_file():
+        names = list(read_rows(settings, known[str(source)]).drop(columns="geometry").columns)
+    elif path.suffix.lower() in _CSV_SUFFIXES:
+        names = [_CLASS] if _paper_rows(path) is not None else list(read_csv_rows(path).texts.columns)
+    else:
+        with open_layers(path, settings) as layers:
+            names = [name for layer in layers for name in layer.fields]
+    return tuple(dict.fromkeys(name for name in names if name.strip() and not is_personal(name)))
+
+
 def _csv(path: Path, label_column: str | None) -> tuple[RawRows, str | None]:
     paper = _paper_rows(path) if label_column is None or fold(label_column) in _CLASSES else None
     if paper is not None:

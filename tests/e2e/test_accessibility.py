@@ -9,7 +9,7 @@ from tests.e2e.accessibility import findings
 from tests.e2e.conftest import FABRICATED_RUN, settle
 from tests.e2e.steps import MAP, PANEL, open_queue, press
 
-PATHS = ("", "retrain", "models", "registers", "points", "exports")
+PATHS = ("", "retrain", "train", "models", "registers", "points", "exports")
 LANGUAGES = ("en", "pt")
 
 

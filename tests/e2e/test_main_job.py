@@ -146,6 +146,7 @@ def test_no_page_shows_a_traceback(page: Page, app: str) -> None:
         ("", "Area to scan"),
         ("review", "Candidate"),
         ("retrain", "Retrain"),
+        ("train", "Samples"),
         ("registers", "SIGMINE"),
         ("exports", "Candidates in the file"),
     ):

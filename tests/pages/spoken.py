@@ -14,8 +14,8 @@ from minedisc_core.settings import PROJECT_ROOT
 PAGES = sorted((PROJECT_ROOT / "pages").glob("*.py"))
 SILENT = re.compile(
     r"(bench|cli|setup|imagery/demo)/.*|(imagery/(files|scenes|writing)"
-    r"|learning/(splits|training|folds|study|fitting|spread|precision|recipes)"
-    r"|jobs/(plan|plan_rate|training|train_request|train_progress|train_report)|owner|setup)\.py"
+    r"|learning/(splits|spread)"
+    r"|jobs/(plan|plan_rate)|owner|setup)\.py"
     r"|service/(door|records)\.py"
 )
 """They talk to a terminal or to the command line's door only."""
@@ -26,7 +26,7 @@ CORE = [
 ]
 TELLERS = re.compile(
     r"(?:Usage|Imagery|Model|Register|Store|Run|Minedisc|Value|Type)Error|EventRefused|StoreOwned|Cancelled"
-    r"|RowProblem|_?Failure|phase|_?step|leave_out|_sound|rematch"
+    r"|RowProblem|LeftOut|_leave|_?Failure|phase|_?step|leave_out|_sound|rematch"
 )
 """Calls whose texts a person reads: errors, rows left out, steps of a scan, why statuses changed."""
 SENTENCES = {
@@ -53,6 +53,9 @@ SENTENCES = {
     "jobs/retraining_request.py": {"missing_to_start", "lacking_to_promote", "_scenes"},
     "jobs/retraining.py": {"step"},
     "jobs/retraining_result.py": {"_finished", "_taken_back"},
+    "learning/labels.py": {"why_no_label"},
+    "learning/register_samples.py": {"_why_out"},
+    "learning/windows.py": {"_cut_point", "why_unfit"},
     "learning/loop_dataset.py": {"plan_samples", "_usable", "_REMEDY"},
     "learning/promotion.py": {"decide", "_missing", "_worse", "_more_sites", "_told"},
     "service/learning.py": {"_stale", "_OVERRIDE", "_verdict_of_rule"},

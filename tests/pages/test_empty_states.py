@@ -14,6 +14,7 @@ from tests.pages.conftest import Opener
         ("scan.py", "No area yet"),
         ("review.py", "nothing to review"),
         ("retrain.py", "The queue is empty"),
+        ("train.py", "No dataset version yet"),
         ("registers.py", "No register is loaded"),
         ("exports.py", "nothing to export"),
     ],

@@ -245,7 +245,7 @@ def test_every_template_recognises_its_own_sentence(english: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["scan.py", "review.py", "retrain.py", "models.py", "registers.py", "points.py", "exports.py"]
+    "page", ["scan.py", "review.py", "retrain.py", "train.py", "models.py", "registers.py", "points.py", "exports.py"]
 )
 def test_every_page_opens_in_portuguese_without_a_missing_text(
     home: Settings, page: str, caplog: pytest.LogCaptureFixture
