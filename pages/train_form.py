@@ -138,12 +138,11 @@ def _begin(dataset: Dataset, proposed: str) -> None:
     with shared.Noted() as noted:
         folder = new_model_folder(str(said.get("train_name") or "").strip() or proposed, shared.settings())
         is_tuning = said["train_mode"] == FINE_TUNE
-        epochs = said["train_epochs"]
         request = TrainRequest(
             net=net_of(dataset), dataset=str(dataset.folder), mode=FINE_TUNE if is_tuning else SCRATCH,
             start_from=said.get(_key("from", dataset)) if is_tuning else None,
             beside=said.get(_key("beside", dataset)) or None, recipe=said["train_recipe"],
-            folds=int(said["train_folds"]), epochs=None if epochs is None else int(epochs),
+            folds=int(said["train_folds"]), epochs=int(said["train_epochs"]) if said["train_epochs"] else None,
             held_out=tuple((spot.lon, spot.lat) for spot in shared.store().spots(is_held_out=True)),
         )  # fmt: skip
         start_training(request, folder, settings=shared.settings())

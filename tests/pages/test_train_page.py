@@ -22,6 +22,7 @@ from minedisc_core.learning.queue_datasets import datasets_folder
 from minedisc_core.registers.points import keep_points
 from minedisc_core.runs import write_json
 from minedisc_core.settings import Settings
+from minedisc_core.store import Spot, Store
 from pages import train_cutting, train_form, trainings
 from pages.session import SessionKeys
 from tests.pages.conftest import Opener
@@ -194,9 +195,11 @@ def test_choices_that_people_made_are_used(ready: AppTest, home: Settings) -> No
 
 
 def test_the_button_starts_a_training_of_what_the_page_says(
-    empty_home: Settings, open_page: Opener, started: Started
+    empty_home: Settings, open_page: Opener, started: Started, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small_dataset(datasets_folder(empty_home) / "v1", "discovery", count=24, places=6)
+    held_out = [Spot("a", 20.0, 50.0, "x", True)]
+    monkeypatch.setattr(Store, "spots", lambda _self, *, is_held_out: held_out if is_held_out else [])
     app = open_page("train.py")
     app.segmented_control(key="train_recipe").set_value("paper").run()
     app.number_input(key="train_folds").set_value(3).run()
@@ -208,6 +211,7 @@ def test_the_button_starts_a_training_of_what_the_page_says(
     ((request, out, resume),) = started
     assert (request.net, request.recipe, request.folds, request.epochs) == ("discovery", "paper", 3, 7)
     assert (request.mode, request.start_from, request.beside) == ("scratch", None, None)
+    assert request.held_out == ((20.0, 50.0),)
     assert (out, resume) == (empty_home.models / "mine-1", False)
 
 
