@@ -15,8 +15,9 @@ from minedisc_core.imagery.block_cache import block_cache, scan_cache
 def cache_mb() -> float:
     """As GDAL itself says it."""
     rasterio.drivers  # noqa: B018  # the library is loaded
-    [path] = {line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines() if "libgdal" in line}
-    ask = ctypes.CDLL(path).GDALGetCacheMax64
+    mapped = {line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines() if "libgdal" in line}
+    own = [path for path in mapped if "rasterio" in path] or [*mapped]  # other packages may bring one of their own
+    ask = ctypes.CDLL(own[0]).GDALGetCacheMax64
     ask.restype = ctypes.c_int64
     return float(ask()) / 1e6
 
