@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import psutil
 
@@ -17,6 +19,8 @@ from minedisc_core.runs import read_json, write_json
 WORKER = "worker.json"
 """Process id and start time of the process that works on the run, and whether it leads a group of its own."""
 _LOCK = "lock"
+_LETTING_GO_S = 5.0
+"""A killed process is gone for who asks for it, and holds its lock until the last of its threads has ended."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,14 @@ def is_alive(run_dir: Path) -> bool:
     return worker is not None and worker.process() is not None
 
 
+def _locked(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
 @contextmanager
 def sole_worker(run_dir: Path) -> Iterator[None]:
     """Hold the run folder for this process; the system lets go of it when the process ends, however it ends.
@@ -73,13 +85,14 @@ def sole_worker(run_dir: Path) -> Iterator[None]:
         RunError: another process works on the run.
     """
     run_dir.mkdir(parents=True, exist_ok=True)
+    until = time.monotonic() + _LETTING_GO_S
     with (run_dir / _LOCK).open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise RunError(
-                f"another process works on {run_dir}", "one process per run", "wait for it, or cancel it"
-            ) from error
+        while not _locked(file):
+            if is_alive(run_dir) or time.monotonic() > until:
+                raise RunError(
+                    f"another process works on {run_dir}", "one process per run", "wait for it, or cancel it"
+                )
+            time.sleep(0.05)
         noted = read_worker(run_dir)
         if noted is not None and noted.pid == os.getpid():
             yield  # a worker process ends with its run: its note may stay, and says so when it is gone
