@@ -10,7 +10,6 @@ import typer
 from minedisc_core.cli.imagery import split_names
 from minedisc_core.cli.options import AsJson, Home, run_verb, settings_of
 from minedisc_core.cli.output import library_notes_into, print_json, print_table, say
-from minedisc_core.runs import REQUEST
 
 if TYPE_CHECKING:
     from minedisc_core.jobs.train_progress import TrainProgress
@@ -73,6 +72,7 @@ def train(
 def held_out_by(settings: Settings, out: Path, *, resume: bool) -> tuple[tuple[float, float], ...]:
     """Positions that the home holds out; of a training that is resumed those that it began with."""
     from minedisc_core.jobs.train_request import read_train_request
+    from minedisc_core.runs import REQUEST
 
     if resume and (out / REQUEST).is_file():
         return read_train_request(out).held_out
