@@ -7,6 +7,9 @@ another) goes if nobody decided on it, and stays as it was if somebody did.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
+import numpy as np
 import pyarrow as pa
 import shapely
 
@@ -34,29 +37,36 @@ def make_room(cursor: Cursor, run_id: str, sites: pa.Table) -> dict[str, int]:
     Raises:
         StoreError: a candidate that somebody decided on now names ground elsewhere.
     """
-    _check_places(cursor, run_id, sites)
-    _drop_gone(cursor, run_id, sites["candidate_id"])
+    staying = _staying(cursor, run_id, sites)
+    _drop_gone(cursor, run_id, staying)
     rows = cursor.execute("SELECT candidate_id, site_no FROM states WHERE run_id = ?", [run_id]).fetchall()
     return dict(rows)
 
 
-def _check_places(cursor: Cursor, run_id: str, sites: pa.Table) -> None:
+def _staying(cursor: Cursor, run_id: str, sites: pa.Table) -> pa.Array:
+    """Ids that name the same ground as before; runs from before sites kept their numbers may name other ground."""
     rows = cursor.execute(
-        f"SELECT candidate_id, polygon FROM sites WHERE candidate_id IN (SELECT candidate_id FROM states"  # noqa: S608  # fixed text
-        f" WHERE run_id = ? AND {_DECIDED})", [run_id]
+        f"SELECT states.candidate_id, sites.polygon, {_DECIDED} FROM states JOIN sites USING (site_no)"  # noqa: S608  # fixed text
+        " WHERE states.run_id = ?", [run_id]
     ).fetchall()  # fmt: skip
     found = dict(zip(sites["candidate_id"].to_pylist(), sites["polygon"].to_pylist(), strict=True))
-    for candidate_id, before in rows:
-        now = found.get(candidate_id)
-        if now and not shapely.intersects(shapely.from_wkb(now), shapely.from_wkb(before)):
-            raise StoreError(
-                f"Run {run_id} was taken in before, and {candidate_id}, on which a verdict was given, is now elsewhere",
-                "a resumed run, whose sites keep their numbers",
-                "scan into a new run: its verdicts carry over where the place and the imagery are the same",
-            )
+    known = [row for row in rows if row[0] in found]
+    before, now = (shapely.from_wkb(np.array(blobs, object)) for blobs in _blobs(known, found))
+    is_same = shapely.intersects(before, now)
+    for row in (row for row, same in zip(known, is_same.tolist(), strict=True) if row[2] and not same):
+        raise StoreError(
+            f"Run {run_id} was taken in before, and {row[0]}, on which a verdict was given, is now elsewhere",
+            "a resumed run, whose sites keep their numbers",
+            "scan into a new run: its verdicts carry over where the place and the imagery are the same",
+        )
+    return pa.array([row[0] for row, same in zip(known, is_same.tolist(), strict=True) if same], pa.string())
 
 
-def _drop_gone(cursor: Cursor, run_id: str, ids: pa.ChunkedArray) -> None:
+def _blobs(known: Sequence[tuple[str, bytes, bool]], found: Mapping[str, bytes]) -> tuple[list[bytes], list[bytes]]:
+    return [row[1] for row in known], [found[row[0]] for row in known]
+
+
+def _drop_gone(cursor: Cursor, run_id: str, ids: pa.Array) -> None:
     """Remove the undecided candidates of a run that are not among `ids`, with all that belongs to them."""
     cursor.register("there", pa.table({"candidate_id": ids}))
     try:
