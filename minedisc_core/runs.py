@@ -101,6 +101,14 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
+def is_training(folder: Path) -> bool:
+    """Whether a folder is that of a training; one whose request cannot be read is none, and is told as what it is."""
+    try:
+        return (folder / REQUEST).is_file() and read_json(folder / REQUEST).get("kind") == TRAINING
+    except RunError:
+        return False
+
+
 def _as_text(value: object) -> str:
     if isinstance(value, date | datetime):
         return value.isoformat()

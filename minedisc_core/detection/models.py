@@ -26,7 +26,7 @@ from minedisc_core.detection.patch_cards import PatchCard, file_hash, read_patch
 from minedisc_core.domain import ProductLevel
 from minedisc_core.errors import MinediscError, ModelError, UsageError
 from minedisc_core.grid import CellGeometry
-from minedisc_core.runs import REQUEST, TRAINING, read_json, write_atomically
+from minedisc_core.runs import is_training, write_atomically
 from minedisc_core.settings import Settings
 
 _NAME = re.compile(r"[^/\\\x00._][^/\\\x00]{0,99}")
@@ -149,12 +149,7 @@ def is_half_trained(folder: Path) -> bool:
 
     It is no broken model: the training is running, can go on, or was of the impact net alone.
     """
-    if _holds_card(str(folder)) or not (folder / REQUEST).is_file():
-        return False
-    try:
-        return read_json(folder / REQUEST).get("kind") == TRAINING
-    except MinediscError:
-        return False
+    return not _holds_card(str(folder)) and is_training(folder)
 
 
 def _try_load(folder: Path, settings: Settings) -> Model | BrokenModel:

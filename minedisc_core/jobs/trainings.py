@@ -13,7 +13,7 @@ from minedisc_core.domain import RunState
 from minedisc_core.errors import MinediscError
 from minedisc_core.jobs.train_progress import RESULT, TrainProgress, read_train_progress
 from minedisc_core.jobs.train_request import TrainRequest, read_train_request
-from minedisc_core.runs import REQUEST, TRAINING, read_json
+from minedisc_core.runs import REQUEST, is_training, read_json
 from minedisc_core.settings import Settings
 
 
@@ -48,15 +48,8 @@ class TrainingFolder:
 def list_trainings(settings: Settings) -> list[TrainingFolder]:
     """All trainings among the models, newest first; a broken one is listed with its problem."""
     folders = [path.parent for path in settings.models.glob(f"*/{REQUEST}")] if settings.models.is_dir() else []
-    found = [_read(path) for path in folders if not path.name.startswith((".", "_")) and _is_training(path)]
+    found = [_read(path) for path in folders if not path.name.startswith((".", "_")) and is_training(path)]
     return sorted(found, key=lambda each: (each.asked_at_utc or datetime.min, each.name), reverse=True)
-
-
-def _is_training(path: Path) -> bool:
-    try:
-        return read_json(path / REQUEST).get("kind") == TRAINING
-    except MinediscError:
-        return False
 
 
 def _read(path: Path) -> TrainingFolder:

@@ -7,8 +7,6 @@ another) goes if nobody decided on it, and stays as it was if somebody did.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 import numpy as np
 import pyarrow as pa
 import shapely
@@ -45,25 +43,24 @@ def make_room(cursor: Cursor, run_id: str, sites: pa.Table) -> dict[str, int]:
 
 def _staying(cursor: Cursor, run_id: str, sites: pa.Table) -> pa.Array:
     """Ids that name the same ground as before; runs from before sites kept their numbers may name other ground."""
-    rows = cursor.execute(
-        f"SELECT states.candidate_id, sites.polygon, {_DECIDED} FROM states JOIN sites USING (site_no)"  # noqa: S608  # fixed text
-        " WHERE states.run_id = ?", [run_id]
-    ).fetchall()  # fmt: skip
-    found = dict(zip(sites["candidate_id"].to_pylist(), sites["polygon"].to_pylist(), strict=True))
-    known = [row for row in rows if row[0] in found]
-    before, now = (shapely.from_wkb(np.array(blobs, object)) for blobs in _blobs(known, found))
+    cursor.register("found_now", sites.select(["candidate_id", "polygon"]))
+    try:
+        rows = cursor.execute(
+            f"SELECT candidate_id, sites.polygon, found_now.polygon, {_DECIDED} FROM states"  # noqa: S608  # fixed text
+            " JOIN found_now USING (candidate_id) JOIN sites USING (site_no) WHERE states.run_id = ?", [run_id]
+        ).fetchall()  # fmt: skip
+    finally:
+        cursor.unregister("found_now")
+    before, now = (shapely.from_wkb(np.array([row[k] for row in rows], object)) for k in (1, 2))
     is_same = shapely.intersects(before, now)
-    for row in (row for row, same in zip(known, is_same.tolist(), strict=True) if row[2] and not same):
-        raise StoreError(
-            f"Run {run_id} was taken in before, and {row[0]}, on which a verdict was given, is now elsewhere",
-            "a resumed run, whose sites keep their numbers",
-            "scan into a new run: its verdicts carry over where the place and the imagery are the same",
-        )
-    return pa.array([row[0] for row, same in zip(known, is_same.tolist(), strict=True) if same], pa.string())
-
-
-def _blobs(known: Sequence[tuple[str, bytes, bool]], found: Mapping[str, bytes]) -> tuple[list[bytes], list[bytes]]:
-    return [row[1] for row in known], [found[row[0]] for row in known]
+    for moved, *_, is_decided in (rows[k] for k in np.flatnonzero(~is_same)):
+        if is_decided:
+            raise StoreError(
+                f"Run {run_id} was taken in before, and {moved}, on which a verdict was given, is now elsewhere",
+                "a resumed run, whose sites keep their numbers",
+                "scan into a new run: its verdicts carry over where the place and the imagery are the same",
+            )
+    return pa.array([rows[k][0] for k in np.flatnonzero(is_same)], pa.string())
 
 
 def _drop_gone(cursor: Cursor, run_id: str, ids: pa.Array) -> None:
