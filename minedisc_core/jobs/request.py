@@ -28,7 +28,7 @@ from minedisc_core.jobs.places import checked_results
 from minedisc_core.runs import REQUEST, RESULT, read_json, write_json
 from minedisc_core.settings import Settings
 
-RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-z]{4}")
+RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-z]{4,8}")
 """As `new_run_id` makes them; a run folder of such a name gives the run its id."""
 _YOUNG = ("crs", "members", "results")
 """Fields that stand in a request only where they say something."""
@@ -121,8 +121,8 @@ class Prepared:
 
 
 def new_run_id() -> str:
-    """`YYYYMMDD-HHMMSS-xxxx`, UTC: sorts by time, never twice the same."""
-    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    """`YYYYMMDD-HHMMSS-xxxxxxxx`, UTC: sorts by time; 32 random bits, for runs may begin in the same second."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
 
 
 def prepare(request: ScanRequest, settings: Settings) -> Prepared:

@@ -54,7 +54,7 @@ def request_for(settings, write_raster):
 def test_run_ids_are_different_and_sort_by_time():
     found = {new_run_id() for _ in range(50)}
     assert len(found) == 50
-    assert all(len(run_id) == 20 and run_id.replace("-", "").isalnum() for run_id in found)
+    assert all(len(run_id) == 24 and run_id.replace("-", "").isalnum() for run_id in found)
 
 
 def test_a_request_survives_json():
