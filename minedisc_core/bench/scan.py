@@ -27,7 +27,7 @@ from minedisc_core.bench import rivals, scan_ways
 from minedisc_core.bench.report import Figure, figure, report
 from minedisc_core.bench.scan_figures import figures_of
 from minedisc_core.bench.scan_ways import Taken
-from minedisc_core.detection import openvino_nets
+from minedisc_core.detection import openvino_runtime
 from minedisc_core.detection.cards import ORES, ModelCard
 from minedisc_core.detection.models import Model, list_models, load_model, save_model
 from minedisc_core.detection.networks import NetKind, tensor_shapes
@@ -181,11 +181,11 @@ def _measured(mosaic: Path, model: Model, settings: Settings, repeats: int) -> _
 
 def _rates(threads: int) -> tuple[bool, dict[str, float]]:
     """Whether the processor has bfloat16, and its matrix rates (FLOP/s) where OpenVINO is there to measure them."""
-    if not openvino_nets.is_installed():
+    if not openvino_runtime.is_installed():
         return False, {}
-    has_bf16 = openvino_nets.has_bf16()
-    rates = {"float32": openvino_nets.matrix_rate("f32", threads)}
-    return has_bf16, rates | ({"bfloat16": openvino_nets.matrix_rate("bf16", threads)} if has_bf16 else {})
+    has_bf16 = openvino_runtime.has_bf16()
+    rates = {"float32": openvino_runtime.matrix_rate("f32", threads)}
+    return has_bf16, rates | ({"bfloat16": openvino_runtime.matrix_rate("bf16", threads)} if has_bf16 else {})
 
 
 def _memory(

@@ -86,7 +86,7 @@ def _beside(times: Times) -> list[Figure]:
 def flop_per_px(bands: int = 12) -> float:
     """Floating-point operations of the discovery net for each pixel: 12,469 at 12 bands."""
     shapes = tensor_shapes("discovery", bands)
-    per_output = {name: 2.0 * prod(shapes[f"{name}/kernel"]) for name in (*TRUNK_LAYERS, *HEAD_LAYERS)}
+    per_output = {name: 2.0 * prod(shapes[f"{name}/kernel"]) for name in (*TRUNK_LAYERS, *HEAD_LAYERS["context"])}
     shares = dict(zip(per_output, (1, 9, 81, 729, 729), strict=True))
     return sum(work / shares[name] for name, work in per_output.items())
 

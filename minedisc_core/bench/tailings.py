@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from minedisc_core.bench import tailings_figures as figures
 from minedisc_core.bench.report import Figure, figure, report
@@ -32,9 +31,8 @@ from minedisc_core.bench.tailings_data import JudgedScene, mine_free_folders, re
 from minedisc_core.bench.tailings_figures import ScoredScene
 from minedisc_core.bench.tailings_trial import BANDS, bench_trial, places_of
 from minedisc_core.bench.window_stats import regression_scores, window_statistics
-from minedisc_core.learning.ground_statistics import ground_statistics
 from minedisc_core.learning.mask_labels import NEGATIVE, POSITIVE, MaskedScene
-from minedisc_core.learning.spread import Describe, SpreadOptions, train_spread
+from minedisc_core.learning.spread import train_spread
 
 FOLDS = 5
 INNER_PARTS, INNER_TURNS = 3, 3
@@ -74,7 +72,6 @@ class Judgement:
 
 
 def bench_tailings(
-    steps: int = SpreadOptions.steps,
     data: Path | None = None,
     test: Path | None = None,
     mine_free: Sequence[Path] = (),
@@ -84,7 +81,6 @@ def bench_tailings(
     """Train and judge by place.
 
     Args:
-        steps: batches of a training.
         data: folder with the frames, or with imagery/tailings_rgb; None: MINEDISC_TRIAL_DATA.
         test: a second such folder to judge; None: folds over `data`.
         mine_free: folders with real scenes without a mine; none: those beside the frames and installed.
@@ -98,10 +94,10 @@ def bench_tailings(
     groups = read_masked([folder, test] if test else [folder])
     free = read_mine_free(mine_free_folders(folder, mine_free))
     units = units_for_test(groups[0], groups[1], free) if test else fold_units(groups[0], free, FOLDS, seed)
-    judged = judge(units, SpreadOptions(steps=steps, seed=seed))
+    judged = judge(units, seed)
     trial = bench_trial(data=folder) if sites else {"figures": [], "table": []}
     facts = _facts(judged, len(groups[0]) + (len(groups[1]) if test else 0))
-    found = report("tailings", _figures(judged), steps=steps, seed=seed, **facts)
+    found = report("tailings", _figures(judged), seed=seed, **facts)
     return {**found, "figures": [*found["figures"], *trial["figures"]], "sites": trial["table"]}
 
 
@@ -158,51 +154,36 @@ def deal_places(scenes: Sequence[MaskedScene], folds: int, seed: int) -> list[li
     return dealt
 
 
-def judge(units: Sequence[Unit], options: SpreadOptions) -> Judgement:
+def judge(units: Sequence[Unit], seed: int) -> Judgement:
     """Each unit's scenes scored by a net that learned from its training scenes, beside the regression."""
     started = time.monotonic()
-    describe = _remembering()
     statistics = {
         id(scene): window_statistics(scene)
         for unit in units for scene in (*unit.training, *unit.judged) if scene.mask is not None
     }  # fmt: skip
     scored: list[ScoredScene] = []
     for number, unit in enumerate(units):
-        threshold = inner_threshold(unit.training, options, describe)
-        judged = _scored(unit, number, train_scorer(unit.training, options, describe), threshold)
+        threshold = inner_threshold(unit.training, seed)
+        judged = _scored(unit, number, train_scorer(unit.training, seed), threshold)
         scored += _with_rivals(judged, unit, statistics)
         _log.info("part %d of %d judged after %.0f s", number + 1, len(units), time.monotonic() - started)
     sizes = tuple(sum(scene.mask is not None for scene in unit.training) for unit in units)
     return Judgement(tuple(scored), sizes, time.monotonic() - started)
 
 
-def _remembering() -> Describe:
-    """Ground statistics of scenes; those of a scene are made once."""
-    known: dict[int, tuple[MaskedScene, NDArray[np.float32]]] = {}
-
-    def describe(scene: MaskedScene) -> NDArray[np.float32]:
-        if id(scene) not in known:  # the scene is kept beside them: its id stays its own
-            known[id(scene)] = scene, ground_statistics(scene.dn)
-        return known[id(scene)][1]
-
-    return describe
-
-
-def train_scorer(
-    training: Sequence[MaskedScene], options: SpreadOptions, describe: Describe
-) -> Callable[[MaskedScene], Any]:
+def train_scorer(training: Sequence[MaskedScene], seed: int) -> Callable[[MaskedScene], Any]:
     """A function from a scene to the scores of its cells."""
-    net = train_spread(training, bands=BANDS, options=options, describe=describe)
-    return lambda scene: net.scores(scene.dn, describe(scene))
+    net = train_spread(training, bands=BANDS, seed=seed)
+    return lambda scene: net.scores(scene.dn)
 
 
-def inner_threshold(training: Sequence[MaskedScene], options: SpreadOptions, describe: Describe) -> float:
+def inner_threshold(training: Sequence[MaskedScene], seed: int) -> float:
     """The threshold by nets that learn from part of the training places and score the rest of them."""
-    parts = deal_places(training, INNER_PARTS, options.seed)
+    parts = deal_places(training, INNER_PARTS, seed)
     scored: list[ScoredScene] = []
     for turn, held_out in enumerate(parts[:INNER_TURNS]):
         rest = tuple(scene for part in parts if part is not held_out for scene in part)
-        scored += _scored(Unit(rest, tuple(held_out)), turn, train_scorer(rest, options, describe), math.nan)
+        scored += _scored(Unit(rest, tuple(held_out)), turn, train_scorer(rest, seed), math.nan)
     return figures.choose_threshold(scored)
 
 

@@ -14,9 +14,8 @@ import rasterio.features
 import shapely
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
-from shapely.geometry.base import BaseGeometry
 
-from minedisc_core.bench.tailings_trial import BANDS, Frame, places_of, read_frames
+from minedisc_core.bench.tailings_trial import BANDS, burnt, places_of, read_frames
 from minedisc_core.errors import UsageError
 from minedisc_core.grid import WINDOW_PX
 from minedisc_core.imagery.files import TARGET_PIXEL_M
@@ -73,18 +72,6 @@ def read_masked(folders: Sequence[Path]) -> list[list[JudgedScene]]:
         scenes.append(JudgedScene(scene, *frame.centre))
     ends = np.cumsum([0, *map(len, read)])
     return [scenes[start:stop] for start, stop in itertools.pairwise(ends)]
-
-
-def burnt(frame: Frame, masks: Sequence[BaseGeometry]) -> NDArray[np.bool_]:
-    """Pixels of a frame whose centre lies in one of the masks (EPSG:4326)."""
-    shape = (frame.grid.height_px, frame.grid.width_px)
-    turn = Transformer.from_crs("EPSG:4326", frame.grid.crs, always_xy=True)
-    turned = [shapely.transform(m, lambda xy: np.column_stack(turn.transform(xy[:, 0], xy[:, 1]))) for m in masks]
-    kept = [mask for mask in turned if not mask.is_empty]
-    if not kept:
-        return np.zeros(shape, bool)
-    painted: NDArray[np.uint8] = rasterio.features.rasterize(kept, shape, transform=frame.grid.transform, dtype="uint8")
-    return painted > 0
 
 
 def _pixels(path: Path) -> NDArray[np.uint16]:

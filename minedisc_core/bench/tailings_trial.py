@@ -32,7 +32,6 @@ from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
 from minedisc_core.bench.report import Figure, figure, report
-from minedisc_core.detection.cards import DEFAULT_THRESHOLD
 from minedisc_core.detection.models import save_model
 from minedisc_core.domain import ProductLevel, Reason, Site, Status
 from minedisc_core.errors import UsageError
@@ -40,12 +39,11 @@ from minedisc_core.grid import CENTRE_PX, STRIDE_PX, RasterGrid, geodesic_distan
 from minedisc_core.jobs import ScanRequest, run_scan
 from minedisc_core.learning.dense import (
     IGNORED,
-    DenseOptions,
-    LabelledScene,
     cell_distances_px,
     label_cells,
-    train_on_scenes,
 )
+from minedisc_core.learning.mask_labels import MaskedScene
+from minedisc_core.learning.spread import train_spread
 from minedisc_core.runs import SCORES, read_sites
 from minedisc_core.service import verbs
 from minedisc_core.settings import Settings, load_settings
@@ -57,7 +55,9 @@ PLACE_M = 20_000.0
 GROWN_M = 270.0
 """A site that comes this near to a mask has hit it."""
 NEAR_PX, FAR_PX = 20, 70
-"""Cells within 200 m of a mask are mines in training; beyond 700 m background; those between count for nothing."""
+"""Cells within 200 m of a mask are near, beyond 700 m far; those between count for nothing."""
+THRESHOLD = 0.5
+"""The fit counts mines and background alike."""
 FOLDS = 3
 ANALYST = "trial"
 
@@ -126,11 +126,10 @@ class TrialResult:
     scan_seconds: float
 
 
-def bench_trial(steps: int = 300, data: Path | None = None) -> dict[str, Any]:
-    """Train for `steps` batches in each fold and run the trial; minutes on two cores.
+def bench_trial(data: Path | None = None) -> dict[str, Any]:
+    """Train in each fold and run the trial; minutes on two cores.
 
     Args:
-        steps: batches per fold.
         data: folder with imagery/tailings_rgb and registers/sigbm_dams.csv; None: MINEDISC_TRIAL_DATA.
 
     Raises:
@@ -140,8 +139,8 @@ def bench_trial(steps: int = 300, data: Path | None = None) -> dict[str, Any]:
     frames = read_frames(folder / "imagery" / "tailings_rgb")
     with tempfile.TemporaryDirectory() as home:
         settings = load_settings({}, Path(home))
-        result = run_trial(frames, folder / "registers" / "sigbm_dams.csv", settings, steps=steps)
-    return report("tailings", _figures(result), steps=steps, table=[asdict(row) for row in result.frames])
+        result = run_trial(frames, folder / "registers" / "sigbm_dams.csv", settings)
+    return report("tailings", _figures(result), table=[asdict(row) for row in result.frames])
 
 
 def _figures(result: TrialResult) -> list[Figure]:
@@ -217,7 +216,7 @@ def deal(frames: Sequence[Frame], folds: int, seed: int = 0) -> list[list[Frame]
 
 
 def run_trial(
-    frames: Sequence[Frame], sigbm: Path, settings: Settings, *, steps: int = 300, folds: int = FOLDS, seed: int = 0
+    frames: Sequence[Frame], sigbm: Path, settings: Settings, *, folds: int = FOLDS, seed: int = 0
 ) -> TrialResult:
     """For each fold: train on the others, then scan, match, decide by the masks; one KML in the end."""
     dealt = deal(frames, folds, seed)
@@ -228,7 +227,7 @@ def run_trial(
         for number, held_out in enumerate(dealt):
             started = time.monotonic()
             training = [frame for other in dealt if other is not held_out for frame in other]
-            model = _train(training, frames, settings, number, steps, seed)
+            model = _train(training, frames, settings, number, seed)
             trained = time.monotonic()
             rows += [_job(store, settings, frame, model, number, frames) for frame in held_out]
             train_seconds += trained - started
@@ -241,19 +240,27 @@ def run_trial(
     return TrialResult(tuple(rows), sizes, cells, confirmed, int(exported["rows"]), train_seconds, scan_seconds)
 
 
-def _train(
-    training: Sequence[Frame], frames: Sequence[Frame], settings: Settings, fold: int, steps: int, seed: int
-) -> str:
-    """Train a fold's net on balanced classes; the name of its model."""
-    scenes = [LabelledScene(frame.name, _pixels(frame), _labels(frame, frames)) for frame in training]
-    labels = np.concatenate([scene.labels.ravel() for scene in scenes])
-    balance = float((labels == 0).sum() / max(1, (labels == 1).sum()))
-    side = min(min(frame.grid.features) for frame in training)
-    options = DenseOptions(steps=steps, tile_features=side, mine_weight=balance, seed=seed)
-    trained = train_on_scenes(scenes, bands=BANDS, level=ProductLevel.L1C, options=options)
+def _train(training: Sequence[Frame], frames: Sequence[Frame], settings: Settings, fold: int, seed: int) -> str:
+    """Train a fold's net; the name of its model. A neighbour's structure may lie in a frame too."""
+    masks = [frame.mask for frame in frames]
+    scenes = [MaskedScene(f.name, f"place {f.place}", _pixels(f), burnt(f, masks)) for f in training]
+    trained = train_spread(scenes, bands=BANDS, seed=seed)
     name = f"tailings-trial-{fold}"
-    save_model(settings.models / name, (trained.card(name, "1", is_demonstration=True), trained.tensors))
+    card = trained.card(name, "1", threshold=THRESHOLD, is_demonstration=True)
+    save_model(settings.models / name, (card, trained.tensors))
     return name
+
+
+def burnt(frame: Frame, masks: Sequence[BaseGeometry]) -> NDArray[np.bool_]:
+    """Pixels of a frame whose centre lies in one of the masks (EPSG:4326)."""
+    shape = (frame.grid.height_px, frame.grid.width_px)
+    turn = Transformer.from_crs("EPSG:4326", frame.grid.crs, always_xy=True)
+    turned = [shapely.transform(m, lambda xy: np.column_stack(turn.transform(xy[:, 0], xy[:, 1]))) for m in masks]
+    kept = [mask for mask in turned if not mask.is_empty]
+    if not kept:
+        return np.zeros(shape, bool)
+    painted: NDArray[np.uint8] = rasterio.features.rasterize(kept, shape, transform=frame.grid.transform, dtype="uint8")
+    return painted > 0
 
 
 def _pixels(frame: Frame) -> NDArray[np.uint16]:
@@ -319,8 +326,8 @@ def _cells(dealt: Sequence[Sequence[Frame]], frames: Sequence[Frame], settings: 
     near = np.concatenate([score[is_near] for is_near, score, _ in folds])
     far = np.concatenate([score[~is_near] for is_near, score, _ in folds])
     return CellFigures(
-        near_hit_fraction=float((near > DEFAULT_THRESHOLD).mean()),
-        far_hit_fraction=float((far > DEFAULT_THRESHOLD).mean()),
+        near_hit_fraction=float((near > THRESHOLD).mean()),
+        far_hit_fraction=float((far > THRESHOLD).mean()),
         score_auc=float(np.mean([area_under_curve(is_near, score) for is_near, score, _ in folds])),
         red_auc=float(np.mean([area_under_curve(is_near, red) for is_near, _, red in folds])),
     )

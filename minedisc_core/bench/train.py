@@ -36,7 +36,7 @@ from minedisc_core.learning.precision import Policy, has_bfloat16
 from minedisc_core.learning.recipes import DEFAULT, PAPER, Recipe
 from minedisc_core.learning.step import ready_windows
 from minedisc_core.learning.study import examples_of, windows_of
-from minedisc_core.learning.training import normalisation, part_figures
+from minedisc_core.learning.training import dark_of, normalisation, part_figures
 
 SEED = 1
 
@@ -163,8 +163,9 @@ class _Ours:
     def __init__(self, contender: Contender, runner: _Runner, windows: Windows) -> None:
         is_ready = contender.policy != "float32"
         entering = ready_windows(windows, runner.mean, runner.std) if is_ready else windows
+        dark = dark_of(windows, runner.mean) if contender.recipe.head == "spread" else ()
         plan = FitPlan(
-            "discovery", contender.recipe, runner.mean, runner.std, contender.policy, SEED, is_ready=is_ready
+            "discovery", contender.recipe, runner.mean, runner.std, contender.policy, SEED, is_ready=is_ready, dark=dark
         )
         self.fit = Fit(plan, entering, runner.labels, Split(runner.split.training, runner.split.validation[:0]))
         self.validation = runner.split.validation

@@ -13,7 +13,8 @@ from minedisc_core.detection.card_values import listed as _list
 from minedisc_core.detection.card_values import number as _number
 from minedisc_core.detection.card_values import read_object as _read_object
 from minedisc_core.detection.card_values import text as _text
-from minedisc_core.detection.networks import NetKind
+from minedisc_core.detection.networks import HEAD_LAYERS, NetKind
+from minedisc_core.detection.spread import Ground, HeadKind
 from minedisc_core.domain import IMPACT_CLASSES, ProductLevel
 from minedisc_core.grid import DISCOVERY_CELLS, CellGeometry
 from minedisc_core.runs import write_json
@@ -79,11 +80,20 @@ class ModelCard:
     """Places, windows, epochs, seed, seconds, date, figures on the validation places."""
     paper: Mapping[str, float] = field(default_factory=dict)
     """The paper's figures for the same net."""
+    head: HeadKind = "context"
+    """Discovery: the paper's head, or the one of `detection.spread`."""
+    dark: tuple[float, ...] = ()
+    """Spread head: per band, DN that the air alone sends back, from 0 to below the mean."""
 
     @property
     def geometry(self) -> CellGeometry:
         """How the cells lie over the pixels."""
         return DISCOVERY_CELLS
+
+    @property
+    def ground(self) -> Ground | None:
+        """What the spread head measures the ground with; None for the paper's head."""
+        return Ground.of(self.mean, self.std, self.dark) if self.head == "spread" else None
 
 
 def write_card(path: Path, card: ModelCard) -> None:
@@ -133,6 +143,8 @@ def _card(content: Mapping[str, Any], net: NetKind) -> ModelCard:
         limits=_text(content.get("limits", "")),
         training=dict(content.get("training", {})),
         paper=dict(content.get("paper", {})),
+        head=content.get("head", "context"),
+        dark=tuple(_number(value) for value in _list(content.get("dark", []))),
     )
 
 
@@ -149,6 +161,11 @@ def _checked(card: ModelCard) -> ModelCard:
         f"the threshold is {card.threshold}": not 0 < card.threshold < 1,
         f"the no-ore margin is {card.no_ore_margin}": not 0 <= card.no_ore_margin <= 1,
         f"the classes are {card.classes}, not {expected}": card.classes != expected,
+        f"the head is {card.head!r}": card.head not in (HEAD_LAYERS if card.net == "discovery" else ("context",)),
+        f"{len(card.dark)} dark values for {count} bands": len(card.dark) != (count if card.head == "spread" else 0),
+        "a dark value is not from 0 to below the band's mean": any(
+            not 0 <= dark < mean for dark, mean in zip(card.dark, card.mean, strict=False)
+        ),
     }
     for text, is_wrong in problems.items():
         if is_wrong:

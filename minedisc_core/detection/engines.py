@@ -20,11 +20,12 @@ from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Protocol
 
-from minedisc_core.detection import openvino_nets
+from minedisc_core.detection import openvino_runtime
 from minedisc_core.detection.cards import ModelCard
 from minedisc_core.detection.models import Model, load_tensors
 from minedisc_core.detection.networks import Tensors
-from minedisc_core.detection.openvino_nets import FIXED_WIDTHS, OpenVinoDiscovery, OpenVinoImpact, Precision, Threads
+from minedisc_core.detection.openvino_nets import FIXED_WIDTHS, OpenVinoDiscovery, OpenVinoImpact
+from minedisc_core.detection.openvino_runtime import Precision, Threads
 from minedisc_core.detection.patch_cards import PatchCard
 from minedisc_core.detection.patch_net import load_patch_net
 from minedisc_core.detection.probe import (
@@ -129,7 +130,7 @@ class OpenVinoEngine:
     @property
     def identity(self) -> tuple[str, ...]:
         """Name, version of OpenVINO, processor."""
-        return self.name, openvino_nets.version(), openvino_nets.processor()
+        return self.name, openvino_runtime.version(), openvino_runtime.processor()
 
     def discovery(self, card: ModelCard, tensors: Tensors) -> Net:
         """The discovery net in OpenVINO."""
@@ -185,11 +186,11 @@ def engines_for(asked: str, threads: Threads) -> tuple[list[Engine], tuple[str, 
     """The engines to try in turn before the reference, and why others are left out."""
     if asked == TENSORFLOW:
         return [], ()
-    if not openvino_nets.is_installed():
+    if not openvino_runtime.is_installed():
         return [], (NOT_INSTALLED,)
     wanted: list[Precision] = ["bf16", "f32"] if asked == "auto" else ["f32" if asked == NAMES["f32"] else "bf16"]
     try:
-        has_bf16 = openvino_nets.has_bf16()
+        has_bf16 = openvino_runtime.has_bf16()
     except (ImportError, RuntimeError, OSError) as error:
         return [], (f"OpenVINO does not work here: {str(error)[:200]}",)
     lacks = () if has_bf16 or wanted != ["bf16"] else ("this processor does not multiply in bfloat16",)

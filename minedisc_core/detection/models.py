@@ -201,17 +201,17 @@ def load_tensors(model: Model, net: NetKind) -> dict[str, NDArray[np.float32]]:
     except (SafetensorError, OSError, ValueError) as error:
         raise _broken_weights(path, f"cannot be read ({error})") from error
     _check_finite(path, tensors)
-    return {name: np.asarray(tensors[name], np.float32) for name in tensor_shapes(net, len(card.bands))}
+    return {name: np.asarray(tensors[name], np.float32) for name in tensor_shapes(net, len(card.bands), card.head)}
 
 
 def _check_weights_file(path: Path, card: ModelCard) -> None:
     if not path.is_file():
         raise ModelError(f"{path} is missing", "the weights beside the card", "copy the whole model folder")
-    most = 4 * parameter_count(card.net, len(card.bands)) + _HEADER_MAX_BYTES
+    most = 4 * parameter_count(card.net, len(card.bands), card.head) + _HEADER_MAX_BYTES
     if path.stat().st_size > most:
         raise _broken_weights(path, f"is {path.stat().st_size:,} bytes large", f"at most {most:,} bytes")
     found = _header(path)
-    expected = tensor_shapes(card.net, len(card.bands))
+    expected = tensor_shapes(card.net, len(card.bands), card.head)
     if {name: shape for name, (_, shape) in found.items()} != expected:
         wrong = [name for name in {*found, *expected} if found.get(name, ("", None))[1] != expected.get(name)]
         name = min(wrong)
@@ -274,7 +274,7 @@ def save_net(folder: Path, card: ModelCard, tensors: Tensors) -> None:
     from safetensors.numpy import save
 
     path = weights_path(folder, card.net)
-    expected = tensor_shapes(card.net, len(card.bands))
+    expected = tensor_shapes(card.net, len(card.bands), card.head)
     if {name: values.shape for name, values in tensors.items()} != expected:
         raise ModelError(f"the tensors for {path} do not fit the {card.net} net of {len(card.bands)} bands")
     _check_finite(path, tensors)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from math import prod
 from pathlib import Path
@@ -19,6 +19,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from minedisc_core.detection import spread
+from minedisc_core.detection.spread import FEATURES, Ground, HeadKind
 from minedisc_core.domain import IMPACT_CLASSES
 from minedisc_core.errors import ModelError
 
@@ -28,10 +30,9 @@ Tensors = Mapping[str, NDArray[np.floating]]
 
 MINE = 1
 """Index of "mine or tailings dam" in the discovery net's two outputs; 0 is background."""
-FEATURES = 64
-"""Channels of the trunk's output."""
 TRUNK_LAYERS = ("conv1", "conv2", "conv3")
-HEAD_LAYERS = ("context", "output")
+HEAD_LAYERS: Mapping[HeadKind, tuple[str, ...]] = {"context": ("context", "output"), "spread": ("standard", "output")}
+"""Layers of each head, in order; `standard` brings the numbers of `detection.spread` to mean 0 and deviation 1."""
 DROPOUT = 0.5
 _FILTERS = {"conv1": 32, "conv2": 64, "conv3": FEATURES, "context": 64}
 _DENSE = 1024
@@ -81,17 +82,16 @@ def keras() -> Any:
     return module
 
 
-def tensor_shapes(net: NetKind, bands: int) -> dict[str, tuple[int, ...]]:
+def tensor_shapes(net: NetKind, bands: int, head: HeadKind = "context") -> dict[str, tuple[int, ...]]:
     """Name and shape of every tensor of a net for `bands` bands, in the order of the layers."""
     kernels: dict[str, tuple[int, ...]]
     if net == "discovery":
-        kernels = {
-            "conv1": (3, 3, bands, 32),
-            "conv2": (3, 3, 32, 64),
-            "conv3": (3, 3, 64, FEATURES),
-            "context": (7, 7, FEATURES, 64),
-            "output": (1, 1, 64, 2),
-        }
+        kernels = {"conv1": (3, 3, bands, 32), "conv2": (3, 3, 32, 64), "conv3": (3, 3, 64, FEATURES)}
+        count = spread.number_count(bands)
+        if head == "spread":
+            kernels |= {"standard": (1, 1, count, 1), "output": (1, 1, count, 2)}
+        else:
+            kernels |= {"context": (7, 7, FEATURES, 64), "output": (1, 1, 64, 2)}
     else:
         flat = _IMPACT_POOLED_SIDE**2 * 64
         kernels = {
@@ -104,15 +104,19 @@ def tensor_shapes(net: NetKind, bands: int) -> dict[str, tuple[int, ...]]:
 
 
 def _parts(kernel: tuple[int, ...]) -> list[tuple[str, tuple[int, ...]]]:
-    return [("kernel", kernel), ("bias", kernel[-1:])]
+    """Kernel and bias; a kernel with one output works on each channel by itself."""
+    return [("kernel", kernel), ("bias", kernel[-1:] if kernel[-1] > 1 else kernel[-2:-1])]
 
 
-def parameter_count(net: NetKind, bands: int) -> int:
-    """Number of trainable parameters: 259,810 and 2,373,219 at 12 bands."""
-    return sum(prod(shape) for shape in tensor_shapes(net, bands).values())
+def parameter_count(net: NetKind, bands: int, head: HeadKind = "context") -> int:
+    """Number of parameters: 259,810 (discovery) and 2,373,219 (impact) at 12 bands."""
+    return sum(prod(shape) for shape in tensor_shapes(net, bands, head).values())
 
 
-def build_discovery(bands: int, *, logits: bool = False, policy: str = "float32", side_px: int | None = None) -> Any:
+def build_discovery(
+    bands: int, *, logits: bool = False, policy: str = "float32", side_px: int | None = None,
+    ground: Ground | None = None,
+) -> Any:  # fmt: skip
     """The discovery net: a Keras model, any side of at least 189 px in, `side // 27 - 6` cells a side out.
 
     Args:
@@ -120,9 +124,11 @@ def build_discovery(bands: int, *, logits: bool = False, policy: str = "float32"
         logits: leave the softmax out (for a numerically sound cross-entropy in training).
         policy: Keras dtype policy; `mixed_bfloat16` trains about twice as fast on some processors.
         side_px: fixed input side; None takes any.
+        ground: build the spread head, which looks at the ground with these; None builds the paper's head.
 
     Returns:
-        A model from (n, h, w, bands) z-scored float32 to (n, cells, cells, 2): background, mine.
+        A model from (n, h, w, bands) z-scored float32 to (n, cells, cells, 2): background, mine. Logits of the spread
+        head are its two log odds instead (`detection.spread`).
     """
     layers = keras().layers
     given = keras().Input((side_px, side_px, bands))
@@ -130,10 +136,29 @@ def build_discovery(bands: int, *, logits: bool = False, policy: str = "float32"
     for name in TRUNK_LAYERS:
         flow = layers.Conv2D(_FILTERS[name], 3, padding="same", activation="relu", name=name, dtype=policy)(flow)
         flow = layers.MaxPooling2D(3, name=f"pool_{name}", dtype=policy)(flow)
+    scores = _context_head(flow, logits, policy) if ground is None else _spread_head(given, flow, logits, ground)
+    return keras().Model(given, scores, name="discovery")
+
+
+def _context_head(flow: Any, logits: bool, policy: str) -> Any:
+    layers = keras().layers
     flow = layers.Conv2D(64, 7, padding="valid", activation="relu", name="context", dtype=policy)(flow)
     flow = layers.Dropout(DROPOUT, name="dropout", dtype=policy)(flow)
-    scores = layers.Conv2D(2, 1, activation=None if logits else "softmax", name="output", dtype="float32")(flow)
-    return keras().Model(given, scores, name="discovery")
+    return layers.Conv2D(2, 1, activation=None if logits else "softmax", name="output", dtype="float32")(flow)
+
+
+def _spread_head(given: Any, features: Any, logits: bool, ground: Ground) -> Any:
+    layers, ops = keras().layers, keras().ops
+    blocks = spread.ground_blocks(ops, given * ground.std, ground)
+    numbers = spread.cell_numbers(ops, ops.concatenate([ops.cast(features, "float32"), blocks], axis=-1))
+    standard = layers.DepthwiseConv2D(1, name="standard", dtype="float32")
+    flow = layers.Dropout(DROPOUT, name="dropout", dtype="float32")(standard(numbers))
+    standard.trainable = False
+    odds = layers.Conv2D(2, 1, name="output", dtype="float32")(flow)
+    if logits:
+        return odds
+    score = ops.expand_dims(spread.score(ops, odds), -1)
+    return ops.concatenate([1 - score, score], axis=-1)
 
 
 def build_impact(bands: int, *, logits: bool = False, policy: str = "float32") -> Any:
@@ -168,11 +193,6 @@ def head_view(discovery: Any) -> Any:
     return keras().Model(given, flow, name="head")
 
 
-def builder(net: NetKind) -> Callable[..., Any]:
-    """`build_discovery` or `build_impact`."""
-    return build_discovery if net == "discovery" else build_impact
-
-
 def get_tensors(network: Any) -> dict[str, NDArray[np.float32]]:
     """The weights of a Keras net by tensor name, float32."""
     found = {}
@@ -203,18 +223,20 @@ def _tensor(tensors: Tensors, name: str) -> NDArray[np.float32]:
     return np.asarray(tensors[name], np.float32)
 
 
-def keras_bytes(net: NetKind, tensors: Tensors, scratch: Path) -> bytes:
+def keras_bytes(net: NetKind, tensors: Tensors, scratch: Path, ground: Ground | None = None) -> bytes:
     """The net as a `.keras` file: takes z-scored float32 pixels, gives probabilities.
 
     Args:
         net: kind of net.
         tensors: its weights.
         scratch: folder to write in.
+        ground: of a discovery net with the spread head.
 
     Raises:
         ModelError: a tensor is missing or has another shape.
     """
-    network = builder(net)(int(tensors["conv1/kernel"].shape[2]))
+    bands = int(tensors["conv1/kernel"].shape[2])
+    network = build_impact(bands) if net == "impact" else build_discovery(bands, ground=ground)
     set_tensors(network, tensors)
     path = scratch / f"{net}.keras"
     network.save(path)

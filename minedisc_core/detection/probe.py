@@ -33,7 +33,8 @@ _SEED = 20_201_203
 _COMMON, _OWN, _NOISE = ((0.7, 27), (0.5, 75)), ((0.4, 27), (0.3, 3)), 0.2
 """Standard deviations and sides (px) of the probe's patches; the sum has about the card's own spread."""
 _MOST_DN = 20_000
-_SOURCES = ("centring", "engines", "networks", "openvino_nets", "probe", "refine", "rounding", "scorer")
+_SOURCES = ("centring", "engines", "networks", "openvino_nets", "openvino_runtime", "openvino_spread", "probe",
+            "refine", "rounding", "scorer", "spread")  # fmt: skip
 """Modules of this room whose code decides a proof."""
 
 

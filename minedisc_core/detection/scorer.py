@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from minedisc_core.detection import spread
 from minedisc_core.detection.cards import ModelCard
 from minedisc_core.detection.centring import centre, folded
 from minedisc_core.detection.models import Model, load_tensors
-from minedisc_core.detection.networks import FEATURES, MINE, TRUNK_LAYERS, Tensors, tensorflow
+from minedisc_core.detection.networks import MINE, TRUNK_LAYERS, Tensors, keras, tensorflow
 from minedisc_core.detection.patch_cards import PatchCard
 from minedisc_core.detection.patch_net import load_patch_net
 from minedisc_core.detection.scan import Net
@@ -35,8 +36,8 @@ class DiscoveryNet:
         self._tf = tf = tensorflow(threads)
         weights = {name: tf.constant(values) for name, values in folded(tensors, card).items()}
         pixels = tf.TensorSpec((None, None, len(card.bands)), tf.float32)
-        kept = tf.TensorSpec((None, None, FEATURES), tf.float32)
-        trunk, head = _graph(tf, weights)
+        kept = tf.TensorSpec((None, None, spread.feature_channels(card.head, len(card.bands))), tf.float32)
+        trunk, head = _graph(tf, weights) if card.ground is None else _spread_graph(tf, weights, card.ground)
         self._trunk = tf.function(trunk, input_signature=[pixels], autograph=False)
         self._head = tf.function(head, input_signature=[kept], autograph=False)
         self._mean = np.asarray(card.mean, np.float32)
@@ -44,6 +45,8 @@ class DiscoveryNet:
 
     def trunk(self, dn: NDArray[np.uint16], no_data: NDArray[np.bool_] | None) -> NDArray[np.float32]:
         """Features (h // 27, w // 27, 64) of DN (h, w, band); pixels in `no_data` count as the band mean.
+
+        With the spread head the ground's blocks follow the 64.
 
         Raises:
             ModelError: TensorFlow gave up (for example: no memory).
@@ -72,7 +75,7 @@ class DiscoveryNet:
         return held
 
     def head(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Scores (h - 6, w - 6), 0..1, of features (h, w, 64)."""
+        """Scores (h - 6, w - 6), 0..1, of features as `trunk` gives them."""
         try:
             return np.asarray(self._head(features).numpy())
         except self._tf.errors.OpError as error:
@@ -98,6 +101,21 @@ def _graph(tf: Any, weights: dict[str, Any]) -> tuple[Any, Any]:
     def head(features: Any) -> Any:
         flow = tf.nn.relu(convolved(features[None], "context", "VALID"))
         return tf.nn.softmax(convolved(flow, "output", "VALID"))[0, :, :, MINE]
+
+    return trunk, head
+
+
+def _spread_graph(tf: Any, weights: dict[str, Any], ground: spread.Ground) -> tuple[Any, Any]:
+    ops = keras().ops
+    convolutions, _ = _graph(tf, weights)
+    scale = tf.reshape(weights["standard/kernel"], (-1,))
+
+    def trunk(centred: Any) -> Any:
+        return tf.concat([convolutions(centred), spread.ground_blocks(ops, centred[None], ground)], axis=-1)
+
+    def head(features: Any) -> Any:
+        standard = spread.cell_numbers(ops, features[None]) * scale + weights["standard/bias"]
+        return spread.score(ops, tf.tensordot(standard, weights["output/kernel"][0, 0], 1) + weights["output/bias"])[0]
 
     return trunk, head
 

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from minedisc_core import __version__
 from minedisc_core.detection.engines import LoadedNets, load_nets_for
 from minedisc_core.detection.models import Model, load_model, model_identity
-from minedisc_core.detection.openvino_nets import Threads
+from minedisc_core.detection.openvino_runtime import Threads
 from minedisc_core.detection.probe import Proof, keep_proof, stored_proof
 from minedisc_core.detection.tile_work import TILE_ERRORS, Failure, TileWork
 from minedisc_core.engine_record import EngineRecord

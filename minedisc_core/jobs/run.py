@@ -18,7 +18,7 @@ from rasterio.io import MemoryFile
 from minedisc_core.detection.coverage import area_km2, coverage
 from minedisc_core.detection.engines import NOT_INSTALLED, LoadedNets, Tell, load_nets_for
 from minedisc_core.detection.models import Model, model_identity
-from minedisc_core.detection.openvino_nets import Threads
+from minedisc_core.detection.openvino_runtime import Threads
 from minedisc_core.detection.scan import FEATURES_PER_SIDE, FLAGGED_FILL, Hooks, ScanResult, SecondLook, scan
 from minedisc_core.detection.sites import SiteGroups, SiteRules, group_sites
 from minedisc_core.domain import ProductLevel, RunState, RunSummary

@@ -59,7 +59,9 @@ def _card(
     ready: ReadyTraining, name: str, record: Mapping[str, Any], training: Mapping[str, Any], threshold: float
 ) -> ModelCard:
     net = ready.request.net
-    own: dict[str, Any] = {"threshold": min(max(threshold, 0.01), 0.99)}
+    dark = tuple(record["dark"])
+    head = "spread" if dark else "context"
+    own: dict[str, Any] = {"threshold": min(max(threshold, 0.01), 0.99), "head": head, "dark": dark}
     if net == "impact":
         own = {"classes": classes_of(net), "ores": dict(ORES)}
     return ModelCard(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -124,6 +124,8 @@ def prepare(request: TrainRequest, settings: Settings) -> ReadyTraining:
             "make a new version from samples of one level",
         )  # fmt: skip
     start = _start(request, settings, bands, dataset.level)
+    if start is not None and request.net == "discovery":
+        recipe = replace(recipe, head=start.discovery.head)
     beside = load_model(request.beside, settings) if request.beside else None
     _check_beside(request, beside, dataset.level)
     examples = examples_of(dataset, request.net, request.held_out)

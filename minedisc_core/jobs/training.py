@@ -48,7 +48,7 @@ from minedisc_core.learning.fitting import Fit, FitPlan, FitState
 from minedisc_core.learning.folds import Split
 from minedisc_core.learning.step import ready_windows
 from minedisc_core.learning.study import fold_record, study_figures, windows_of
-from minedisc_core.learning.training import normalisation
+from minedisc_core.learning.training import dark_of, normalisation
 from minedisc_core.runs import CANCEL, read_json, write_atomically, write_json
 from minedisc_core.settings import Settings, load_settings
 
@@ -162,7 +162,7 @@ class _Training:
         """A net of all samples, for as many epochs as the folds found best (or all, where the last counts)."""
         epochs = self.ready.epochs
         if self.ready.recipe.keep == "best":
-            epochs = max(1, round(statistics.median(record["best_epoch"] for record in records)))
+            epochs = round(statistics.median(record["best_epoch"] for record in records))
         everything = np.arange(len(self.ready.examples.labels))
         return self._unit(self.out / FINAL, len(records) + 1, Split(everything, everything[:0]), epochs)
 
@@ -175,7 +175,7 @@ class _Training:
         fit.run(epochs, lambda state: self._after_epoch(fit, state, folder), self._is_cancelled)
         seconds = sum(epoch["seconds"] for epoch in fit.state.history)
         record = fold_record(fit, self.ready.examples, number, seconds)
-        record |= {"mean": list(fit.plan.mean), "std": list(fit.plan.std)}
+        record |= {"mean": list(fit.plan.mean), "std": list(fit.plan.std), "dark": list(fit.plan.dark)}
         save_net(folder, fold_card(self.ready, record), fit.tensors())
         write_json(folder / FOLD_RESULT, record)
         (folder / STATE).unlink(missing_ok=True)
@@ -187,10 +187,13 @@ class _Training:
         start, card = self._start()
         own = (card.mean, card.std) if card else (None, None)
         mean, std = normalisation(windows, split.training, *own)
+        dark: tuple[float, ...] = ()
+        if self.net == "discovery" and ready.recipe.head == "spread":
+            dark = card.dark if card else dark_of(windows, mean, split.training)
         entering = self._normalised(windows, mean, std)
         plan = FitPlan(
             self.net, ready.recipe, mean, std, ready.policy, ready.request.seed + number,
-            start=start, is_ready=entering is not windows,
+            start=start, is_ready=entering is not windows, dark=dark,
         )  # fmt: skip
         return Fit(plan, entering, ready.examples.labels, split)
 
@@ -250,7 +253,7 @@ class _Training:
             tensors = _read_tensors(folder, self.net)
             card = model_card(ready, self.out.name, chosen, report)
             save_net(self.out, card, tensors)
-            _write_keras(self.out / f"{self.net}.keras", self.net, tensors)
+            _write_keras(self.out / f"{self.net}.keras", card, tensors)
             self._put_beside()
         title = f"{self.net} net, {ready.dataset.version}, recipe {ready.recipe.name}: accuracy"
         write_atomically(self.out / CURVES, training_curves(title, [record["history"] for record in records]))
@@ -272,6 +275,6 @@ def _read_tensors(folder: Path, net: NetKind) -> dict[str, NDArray[np.float32]]:
     return dict(load(weights_path(folder, net).read_bytes()))
 
 
-def _write_keras(path: Path, net: NetKind, tensors: Tensors) -> None:
+def _write_keras(path: Path, card: ModelCard, tensors: Tensors) -> None:
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".keras.") as scratch:
-        write_atomically(path, keras_bytes(net, tensors, Path(scratch)))
+        write_atomically(path, keras_bytes(card.net, tensors, Path(scratch), card.ground))

@@ -71,7 +71,7 @@ class Challenger:
         self.splits = np.array([entry.split for entry in dataset.samples])
 
     def features(self, threads: int, on_window: Callable[[int], None]) -> NDArray[np.float32]:
-        """Features of all samples from the champion's trunk, (n, 8, 9, 9, 64); turned only where they are learned."""
+        """Features of all samples from the champion's trunk, (n, 8, 9, 9, channels); turned where they teach."""
         net = DiscoveryNet(self.card, self.tensors, 1)
         turns = np.where(self.splits == TRAINING, SYMMETRIES, 1).tolist()
         return window_features(net, self._window, turns, threads=threads, on_window=on_window)

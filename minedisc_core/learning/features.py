@@ -1,8 +1,8 @@
 """Features of samples: the trunk of a model over each window, once, so that fine-tuning only trains the head.
 
-A window of 255 px gives 9 x 9 features of 64 numbers; the head looks at 7 x 7 of them for a cell, the middle ones
-for the middle cell, which then scores exactly as in a scan. Samples that are learned from get all eight
-symmetries, for the trunk does not turn with its input.
+A window of 255 px gives 9 x 9 features of 64 numbers (with the spread head the ground's blocks behind them); the head
+looks at 7 x 7 of them for a cell, the middle ones for the middle cell, which then scores exactly as in a scan. Samples
+that are learned from get all eight symmetries, for the trunk does not turn with its input.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minedisc_core.detection.scorer import DiscoveryNet
+from minedisc_core.detection.spread import feature_channels
 from minedisc_core.grid import CONTEXT_PX, HEAD_FEATURES
 from minedisc_core.learning.training import symmetry
 
@@ -36,7 +37,7 @@ def window_features(
     threads: int = 1,
     on_window: Callable[[int], None] | None = None,
 ) -> NDArray[np.float32]:
-    """Features of each window, (windows, 8, 9, 9, 64) float32; symmetries not asked for are 0.
+    """Features of each window, (windows, 8, 9, 9, channels) float32; symmetries not asked for are 0.
 
     A window of 201 px holds one cell alone: its 7 x 7 features stand in the middle, all others are 0.
 
@@ -47,7 +48,8 @@ def window_features(
         threads: windows looked at at once.
         on_window: called with the number of windows that are done; may raise to stop.
     """
-    out = np.zeros((len(symmetries), SYMMETRIES, SIDE, SIDE, 64), np.float32)
+    channels = feature_channels(net.card.head, len(net.card.bands))
+    out = np.zeros((len(symmetries), SYMMETRIES, SIDE, SIDE, channels), np.float32)
     with ThreadPoolExecutor(max(1, threads)) as pool:
         found = pool.map(partial(_features, net, read), range(len(symmetries)), symmetries)
         for number, features in enumerate(found):
@@ -73,7 +75,7 @@ def _whole(net: DiscoveryNet, window: NDArray[np.uint16]) -> NDArray[np.float32]
 
 
 def cells_at(features: NDArray[np.float32], rows: NDArray[np.intp], cols: NDArray[np.intp]) -> NDArray[np.float32]:
-    """The 7 x 7 features of one cell of each window, (n, 7, 7, 64), of features (n, 9, 9, 64).
+    """The 7 x 7 features of one cell of each window, (n, 7, 7, channels), of features (n, 9, 9, channels).
 
     Args:
         features: of the windows as they are turned.

@@ -1,7 +1,7 @@
 """Fine-tuning: the head of a discovery net learns from new samples beside old ones; the trunk stays as it is.
 
-The head (7 x 7 and 1 x 1, 200,834 of 260,000 parameters) is trained over features that are computed once
-(`learning.features`). Each epoch draws as many mines as rejected candidates and as other background. The state
+The head (`learning.heads`; the paper's has 200,834 of 260,000 parameters) is trained over features that are computed
+once (`learning.features`). Each epoch draws as many mines as rejected candidates and as other background. The state
 after each epoch (weights, Adam, random numbers by epoch) is handed out, so that a killed training goes on as if
 it had never stopped.
 """
@@ -19,11 +19,10 @@ from minedisc_core.detection.networks import Tensors, keras, tensorflow
 from minedisc_core.errors import UsageError
 from minedisc_core.grid import HEAD_FEATURES
 from minedisc_core.learning.features import MIDDLE, SIDE, cells_at
+from minedisc_core.learning.heads import head_of
 from minedisc_core.learning.soundness import StepGuard, clipped_adam, only_finite
 from minedisc_core.learning.splits import balanced_order
 
-HEAD_TENSORS = ("context/kernel", "context/bias", "output/kernel", "output/bias")
-"""What is trained, in this order."""
 _KEPT = 0.5
 """Share of the hidden units that a step keeps, as in the paper."""
 
@@ -48,7 +47,7 @@ class HeadExamples:
     """Features and labels of the samples."""
 
     features: NDArray[np.float32]
-    """(n, 8, 9, 9, 64); the first symmetry is the window as it is, the others are those of training samples."""
+    """(n, 8, 9, 9, channels); the first symmetry is the window as it is, the others are those of training samples."""
     labels: NDArray[np.int32]
     """1 mine, 0 background."""
     groups: NDArray[np.int32]
@@ -103,33 +102,32 @@ def fine_tune(
 
 
 class _HeadFit:
-    """The head as two matrix products over flattened features, and its optimizer."""
+    """The head over what goes into it, and its optimizer."""
 
     def __init__(self, tensors: Tensors, examples: HeadExamples, options: FineTuningOptions) -> None:
         self.examples, self.options = examples, options
         self.tf = tf = tensorflow()
-        self.shapes = {name: np.shape(tensors[name]) for name in HEAD_TENSORS}
+        self.head = head_of(tensors)
+        self.shapes = {name: np.shape(tensors[name]) for name in self.head.names}
         self.variables = [
             keras().Variable(_flat(np.asarray(tensors[name], np.float32)), name=name.replace("/", "_"))
-            for name in HEAD_TENSORS
+            for name in self.head.names
         ]
         self.optimizer = clipped_adam(options.learning_rate)
         self.optimizer.build(self.variables)
         self.guard = StepGuard("float32")
-        width, hidden = self.variables[0].shape
-        kinds = [tf.TensorSpec((None, width)), tf.TensorSpec((None,), tf.int32), tf.TensorSpec((None, hidden))]
+        inputs, mask = (tf.TensorSpec((None, n)) for n in (self.variables[0].shape[0], self.head.hidden))
+        kinds = [inputs, tf.TensorSpec((None,), tf.int32), mask]
         self._step = tf.function(self._step_eager, input_signature=kinds, autograph=False)
 
-    def _logits(self, features: Any, mask: Any = 1.0) -> Any:
-        kernel, bias, out_kernel, out_bias = (variable.value for variable in self.variables)
-        hidden = self.tf.nn.relu(self.tf.matmul(features, kernel) + bias) * mask
-        return self.tf.matmul(hidden, out_kernel) + out_bias
+    def _logits(self, inputs: Any, mask: Any = 1.0) -> Any:
+        return self.head.logits([variable.value for variable in self.variables], inputs, mask)
 
-    def _step_eager(self, features: Any, targets: Any, mask: Any) -> Any:
+    def _step_eager(self, inputs: Any, targets: Any, mask: Any) -> Any:
         tf = self.tf
         values = [variable.value for variable in self.variables]
         with tf.GradientTape() as tape:
-            logits = self._logits(features, mask)
+            logits = self._logits(inputs, mask)
             loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits))
         gradients, is_sound = only_finite(loss, tape.gradient(loss, values))
         self.optimizer.apply(gradients, self.variables)
@@ -143,20 +141,20 @@ class _HeadFit:
         for start in range(0, len(order), self.options.batch):
             chosen = order[start : start + self.options.batch]
             turns = random.integers(0, self.examples.features.shape[1], len(chosen))
-            mask = (random.random((len(chosen), self.variables[1].shape[0])) < _KEPT).astype(np.float32) / _KEPT
-            features = self._cells(chosen, turns, random)
-            loss, is_sound = self._step(features, self.examples.labels[chosen], mask)
+            mask = (random.random((len(chosen), self.head.hidden)) < _KEPT).astype(np.float32) / _KEPT
+            inputs = self._inputs(chosen, turns, random)
+            loss, is_sound = self._step(inputs, self.examples.labels[chosen], mask)
             if self.guard.heed(bool(is_sound)):
                 losses.append(float(loss))
         return float(np.mean(losses)) if losses else float("nan")
 
-    def _cells(self, chosen: NDArray[np.intp], turns: NDArray[np.int64], random: np.random.Generator) -> Any:
+    def _inputs(self, chosen: NDArray[np.intp], turns: NDArray[np.int64], random: np.random.Generator) -> Any:
         """Of a mine its middle cell; of a background, which is one all over, any of its 3 x 3 cells."""
         examples = self.examples
         places = random.integers(0, SIDE - HEAD_FEATURES + 1, (2, len(chosen)))
         is_middle = (examples.labels[chosen] == 1) | examples.is_single
         rows, cols = np.where(is_middle, MIDDLE, places)
-        return cells_at(examples.features[chosen, turns], rows, cols).reshape(len(chosen), -1)
+        return self.head.inputs(cells_at(examples.features[chosen, turns], rows, cols))
 
     def validate(self, validation: NDArray[np.intp]) -> dict[str, float]:
         """Mean loss over the two classes alike, and accuracy; nothing without validation samples."""
@@ -164,7 +162,7 @@ class _HeadFit:
             return {}
         middle = np.full(len(validation), MIDDLE)
         features = cells_at(self.examples.features[validation, 0], middle, middle)
-        logits = self._logits(features.reshape(len(validation), -1)).numpy()
+        logits = self._logits(self.head.inputs(features)).numpy()
         targets = self.examples.labels[validation]
         shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
         losses = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(targets)), targets]
@@ -189,11 +187,11 @@ class _HeadFit:
 
     def restore(self, state: State) -> _Progress:
         """Go on from a state."""
-        for name, variable in zip(HEAD_TENSORS, self.variables, strict=True):
+        for name, variable in zip(self.head.names, self.variables, strict=True):
             variable.assign(_flat(state[f"now/{name}"]))
         for k, variable in enumerate(self.optimizer.variables):
             variable.assign(state[f"adam/{k}"])
-        best = {name: np.array(state[f"best/{name}"], np.float32) for name in HEAD_TENSORS}
+        best = {name: np.array(state[f"best/{name}"], np.float32) for name in self.head.names}
         return _Progress(int(state["epoch"]), float(state["best_loss"]), int(state["best_epoch"]), best)
 
 

@@ -18,17 +18,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from minedisc_core.detection.networks import NetKind, Tensors, get_tensors, set_tensors
+from minedisc_core.detection.networks import MINE, NetKind, Tensors, get_tensors, set_tensors
 from minedisc_core.errors import Cancelled, ModelError, UsageError
 from minedisc_core.learning.batches import Batches, Windows
 from minedisc_core.learning.evaluation import softmax
 from minedisc_core.learning.folds import Split
+from minedisc_core.learning.logistic import fit_head
 from minedisc_core.learning.precision import Policy
 from minedisc_core.learning.recipes import Recipe
 from minedisc_core.learning.soundness import StepGuard
 from minedisc_core.learning.splits import balanced_order
+from minedisc_core.learning.spread_heads import spread_tensors, standing_out, steadied
 from minedisc_core.learning.step import Settled, TrainingGraph, needed_px
 
+WARM_WINDOWS = 20_000
+"""Windows that a fresh spread head is fitted on at most."""
 Epoch = Mapping[str, float]
 """What one epoch showed: `loss` and `accuracy` while learning (with dropout), `seconds`, `waited_s` for batches, and
 `validation_loss`, `validation_accuracy` where there is a validation part."""
@@ -50,6 +54,8 @@ class FitPlan:
     """Weights to go on from."""
     is_ready: bool = False
     """The windows are normalised already (`step.ready_windows`)."""
+    dark: tuple[float, ...] = ()
+    """Per band, for the spread head; empty for the paper's."""
 
 
 @dataclass
@@ -76,7 +82,19 @@ class Fit:
         weights = class_weights(labels[split.training]) if recipe.balance == "weights" else None
         rate = plan.rate or recipe.rate(plan.net, plan.start is not None)
         self.graph = TrainingGraph(
-            Settled(plan.net, recipe, rate, plan.mean, plan.std, side, plan.policy, plan.seed, weights, plan.is_ready)
+            Settled(
+                plan.net,
+                recipe,
+                rate,
+                plan.mean,
+                plan.std,
+                side,
+                plan.policy,
+                plan.seed,
+                weights,
+                plan.dark,
+                plan.is_ready,
+            )
         )
         if plan.start is not None:
             set_tensors(self.graph.network, plan.start)
@@ -101,12 +119,24 @@ class Fit:
             Cancelled: `should_stop` said so; the state is that of the last whole epoch.
             MinediscError: losses or weights came to no finite number.
         """
+        if self.graph.ground is not None and not self.state.epoch and self.plan.start is None:
+            self.warm()
         while self.state.epoch < epochs and not self._is_over():
             self.advance(self.state.epoch + 1, should_stop)
             if on_epoch:
                 on_epoch(self.state)
         self._settle(epochs)
         return self.state
+
+    def warm(self) -> None:
+        """Fit the spread head on how the ground stands out; this is epoch 0, which stays if no later one is better."""
+        chosen = np.random.default_rng(self.plan.seed).permutation(self.split.training)[:WARM_WINDOWS]
+        numbers = np.concatenate([self.graph.numbers(pixels).numpy() for pixels in self.batches.plain(chosen)])
+        bands = len(self.plan.mean)
+        head = steadied(fit_head(numbers, self.labels[chosen] == MINE, standing_out(bands)), bands)
+        set_tensors(self.graph.network, {**self.tensors(), **spread_tensors(head)})
+        if self.plan.recipe.keep == "best":
+            self.state.best_loss, self.state.best = self._validate().get("validation_loss", 0.0), self.tensors()
 
     def _is_over(self) -> bool:
         patience = self.plan.recipe.patience
@@ -164,7 +194,7 @@ class Fit:
                 state.best = get_tensors(self.graph.network)
 
     def _settle(self, epochs: int) -> None:
-        if epochs and not self.state.best_epoch:
+        if epochs and math.isinf(self.state.best_loss):
             raise self.guard.hopeless("the loss of every epoch")
         if self.plan.recipe.keep == "best" and self.state.best:
             set_tensors(self.graph.network, self.state.best)

@@ -15,7 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from minedisc_core.detection.networks import TRUNK_LAYERS, NetKind, builder, keras, tensorflow
+from minedisc_core.detection import spread
+from minedisc_core.detection.networks import TRUNK_LAYERS, NetKind, build_discovery, build_impact, keras, tensorflow
+from minedisc_core.detection.spread import Ground
+from minedisc_core.errors import UsageError
 from minedisc_core.grid import STRIDE_PX, cells_along
 from minedisc_core.learning.precision import Policy
 from minedisc_core.learning.recipes import Recipe
@@ -39,6 +42,8 @@ class Settled:
     policy: Policy
     seed: int = 0
     class_weights: tuple[float, ...] | None = None
+    dark: tuple[float, ...] = ()
+    """Per band, for the spread head."""
     is_ready: bool = False
     """The windows hold the bits of normalised bfloat16 (see `ready_windows`) instead of DN."""
 
@@ -50,7 +55,13 @@ class TrainingGraph:
         self.settled = settled
         self.tf = tf = tensorflow()
         keras().utils.set_random_seed(settled.seed)  # before the first weights are drawn
-        self.network = builder(settled.net)(len(settled.mean), logits=True)
+        self.ground = Ground.of(settled.mean, settled.std, settled.dark) if settled.dark else None
+        bands = len(settled.mean)
+        self.network = (
+            build_impact(bands, logits=True)
+            if settled.net == "impact"
+            else build_discovery(bands, logits=True, ground=self.ground)
+        )
         self.optimizer = _adam(settled)
         self.optimizer.build(self.network.trainable_variables)
         self._type = tf.bfloat16 if settled.policy == "mixed_bfloat16" else tf.float32
@@ -61,6 +72,8 @@ class TrainingGraph:
         """(pixels, classes, number of the step) to (loss, right guesses, whether all is finite)."""
         self.logits = tf.function(self._logits, input_signature=[pixels], autograph=False)
         """Pixels to the logits of the middle cell, (n, classes), without dropout or augmentation."""
+        self.numbers = tf.function(self._numbers, input_signature=[pixels], autograph=False)
+        """Spread head: pixels to what the head sees of the middle cell, (n, k)."""
 
     def _step(self, pixels: Any, targets: Any, number: Any) -> Any:
         tf = self.tf
@@ -76,6 +89,9 @@ class TrainingGraph:
 
     def _logits(self, pixels: Any) -> Any:
         return self._forward(self._entering(pixels), None)
+
+    def _numbers(self, pixels: Any) -> Any:
+        return self._seen(self._entering(pixels))
 
     def _entering(self, pixels: Any) -> Any:
         if self.settled.is_ready:
@@ -117,13 +133,34 @@ class TrainingGraph:
 
     def _discovery(self, flow: Any, seed: Any) -> Any:
         tf = self.tf
+        if self.ground is not None:
+            scale, shift = (part.value for part in self.network.get_layer("standard").weights)
+            standard = self._seen(flow) * tf.reshape(scale, (-1,)) + shift
+            odds = spread.joint_odds(keras().ops, self._last(self._dropped(standard, seed)))
+            return tf.stack([tf.zeros_like(odds), odds], axis=-1)
+        kernel, bias = self._weights("context")
+        context = tf.nn.relu(tf.nn.conv2d(self._trunk(flow), kernel, 1, "VALID") + bias)
+        return self._last(self._dropped(self._middle(context), seed))
+
+    def _seen(self, flow: Any) -> Any:
+        """What the spread head sees of the middle cell, (n, k)."""
+        tf, ops, ground = self.tf, keras().ops, self.ground
+        if ground is None:
+            raise UsageError("this net has the paper's head", "a net with the spread head")
+        blocks = spread.ground_blocks(ops, tf.cast(flow, tf.float32) * ground.std, ground)
+        features = tf.cast(self._trunk(flow), tf.float32)
+        return self._middle(spread.cell_numbers(ops, tf.concat([features, blocks], axis=-1)))
+
+    def _trunk(self, flow: Any) -> Any:
+        tf = self.tf
         for name in TRUNK_LAYERS:
             kernel, bias = self._weights(name)
             flow = tf.nn.relu(tf.nn.max_pool2d(tf.nn.conv2d(flow, kernel, 1, "SAME"), 3, 3, "VALID") + bias)
-        kernel, bias = self._weights("context")
-        flow = self._dropped(tf.nn.relu(tf.nn.conv2d(flow, kernel, 1, "VALID") + bias), seed)
+        return flow
+
+    def _middle(self, cells: Any) -> Any:
         middle = cells_along(self.settled.side_px) // 2
-        return self._last(flow[:, middle, middle, :])
+        return cells[:, middle, middle, :]
 
     def _impact(self, flow: Any, seed: Any) -> Any:
         tf = self.tf
@@ -140,7 +177,8 @@ class TrainingGraph:
         return self.tf.cast(flow, self.tf.float32) @ kernel + layer.bias.value
 
     def _dropped(self, flow: Any, seed: Any) -> Any:
-        share = self.settled.recipe.dropout
+        recipe = self.settled.recipe
+        share = recipe.dropout if self.ground is None else recipe.spread_dropout
         if seed is None or not share:
             return flow
         return self.tf.nn.experimental.stateless_dropout(flow, share, self._salted(seed, 3))

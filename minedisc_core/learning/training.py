@@ -33,6 +33,7 @@ from minedisc_core.learning.precision import policy_of
 from minedisc_core.learning.recipes import DEFAULT, Recipe
 from minedisc_core.learning.splits import split_by_place
 
+_DARK_PERCENT, _DARK_ROOM = 0.1, 0.9
 __all__ = ["Trained", "TrainingOptions", "band_statistics", "symmetry", "train_discovery", "train_impact"]
 
 
@@ -55,6 +56,8 @@ class TrainingOptions:
     start_mean: tuple[float, ...] | None = None
     """With `start_from`: the normalisation those weights were trained with."""
     start_std: tuple[float, ...] | None = None
+    start_dark: tuple[float, ...] = ()
+    """The same of a net with the spread head."""
     on_epoch: Callable[[int, Mapping[str, float]], None] | None = None
     """Called after each epoch with its number (from 1) and figures."""
     recipe: Recipe = DEFAULT
@@ -74,11 +77,15 @@ class Trained:
     """`training` and `validation`: accuracy, f1, recall, precision, confusion, samples."""
     history: tuple[Mapping[str, float], ...] = field(default=())
     """One entry per epoch."""
+    dark: tuple[float, ...] = ()
+    """Of a net with the spread head; empty for the paper's."""
 
     def card(self, name: str, version: str, **more: Any) -> ModelCard:
         """A card for these weights; `more` sets any other field (threshold, description, ...)."""
         if self.net == "impact":
             more = {"classes": tuple(str(c) for c in IMPACT_CLASSES), "ores": dict(ORES), **more}
+        if self.dark:
+            more = {"head": "spread", "dark": self.dark, **more}
         facts = {"training": dict(self.figures), "paper": dict(PAPER_FIGURES[self.net]), **more}
         return ModelCard(name, version, self.net, self.level, self.bands, self.mean, self.std, **facts)
 
@@ -152,7 +159,9 @@ def _train(
     split = Split(*split_by_place(targets, np.asarray(places), options.validation_fraction, options.seed))
     framed = middle_of(windows, options.recipe.window_px) if net == "discovery" else windows
     mean, std = normalisation(framed, split.training, options.start_mean, options.start_std)
-    fit = Fit(_plan(net, mean, std, options), framed, targets, split)
+    has_spread = net == "discovery" and options.recipe.head == "spread"
+    dark = options.start_dark or dark_of(framed, mean, split.training) if has_spread else ()
+    fit = Fit(_plan(net, mean, std, dark, options), framed, targets, split)
     told = options.on_epoch
     fit.run(options.epochs, (lambda state: told(state.epoch, state.history[-1])) if told else None)
     figures = {
@@ -161,13 +170,15 @@ def _train(
         "training": part_figures(fit, split.training),
         "validation": part_figures(fit, split.validation),
     }
-    return Trained(net, fit.tensors(), bands, level, mean, std, figures, tuple(fit.state.history))
+    return Trained(net, fit.tensors(), bands, level, mean, std, figures, tuple(fit.state.history), dark)
 
 
-def _plan(net: NetKind, mean: tuple[float, ...], std: tuple[float, ...], options: TrainingOptions) -> FitPlan:
+def _plan(
+    net: NetKind, mean: tuple[float, ...], std: tuple[float, ...], dark: tuple[float, ...], options: TrainingOptions
+) -> FitPlan:
     recipe = replace(options.recipe, batch=options.batch or options.recipe.batch)
     policy = policy_of(options.policy)
-    return FitPlan(net, recipe, mean, std, policy, options.seed, options.learning_rate, options.start_from)
+    return FitPlan(net, recipe, mean, std, policy, options.seed, options.learning_rate, options.start_from, dark=dark)
 
 
 def part_figures(fit: Fit, chosen: NDArray[np.intp]) -> dict[str, Any]:
@@ -211,6 +222,27 @@ def normalisation(
         return start_mean, start_std
     mean, std = band_statistics(windows, training)
     return tuple(mean.tolist()), tuple(std.tolist())
+
+
+def dark_of(
+    windows: Windows, mean: Sequence[float], chosen: NDArray[np.intp] | None = None, step: int = 5
+) -> tuple[float, ...]:
+    """DN that the air alone sends back in each band: a tenth below the darkest thousandth of the pixels with data.
+
+    The darkest object of a scene tells how much light the air scatters (dark-object subtraction, Chavez 1988); the
+    tenth leaves room for darker ground elsewhere. Never above nine tenths of the band's mean.
+
+    Args:
+        windows: DN (n, side, side, band), 0 = no data.
+        mean: per band, DN.
+        chosen: numbers of the windows to look at; None: all.
+        step: every so many pixels are looked at, along rows and columns.
+    """
+    picked = range(len(windows)) if chosen is None else chosen
+    seen = [windows[index, ::step, ::step].reshape(-1, windows.shape[-1]) for index in picked]
+    pixels = np.concatenate(seen)
+    darkest = np.percentile(pixels[(pixels != 0).all(axis=1)], _DARK_PERCENT, axis=0)
+    return tuple(np.minimum(_DARK_ROOM * darkest, _DARK_ROOM * np.asarray(mean)).round(1).tolist())
 
 
 def band_statistics(

@@ -10,7 +10,8 @@ import pytest
 
 from minedisc_core.detection.networks import tensor_shapes
 from minedisc_core.errors import Cancelled, UsageError
-from minedisc_core.learning.fine_tuning import HEAD_TENSORS, FineTuningOptions, HeadExamples, fine_tune
+from minedisc_core.learning.fine_tuning import FineTuningOptions, HeadExamples, fine_tune
+from minedisc_core.learning.heads import head_of
 
 pytestmark = pytest.mark.tensorflow
 COUNT = 48
@@ -50,7 +51,7 @@ def test_it_learns_and_leaves_the_trunk_alone(tensors: dict[str, np.ndarray], ex
     assert min(figures["validation_loss"] for figures in told) == told[epoch - 1]["validation_loss"]
     for name, before in tensors.items():
         assert found[name].shape == before.shape
-        assert (found[name] == before).all() == (name not in HEAD_TENSORS)
+        assert (found[name] == before).all() == (name not in head_of(tensors).names)
 
 
 def test_one_that_stops_goes_on_exactly_as_if_it_had_not(
@@ -67,7 +68,7 @@ def test_one_that_stops_goes_on_exactly_as_if_it_had_not(
     with pytest.raises(Cancelled):
         fine_tune(tensors, examples, *sides(), FineTuningOptions(epochs=4, batch=16, seed=5, on_epoch=stop))
     again, _ = fine_tune(tensors, examples, *sides(), FineTuningOptions(epochs=4, batch=16, seed=5), kept)
-    for name in HEAD_TENSORS:
+    for name in head_of(tensors).names:
         np.testing.assert_allclose(again[name], whole[name], rtol=0, atol=1e-6)
 
 

@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 from affine import Affine
 
-from minedisc_core.detection import openvino_nets
+from minedisc_core.detection import openvino_nets, openvino_runtime
 from minedisc_core.detection.cards import ModelCard
 from minedisc_core.detection.engines import OpenVinoEngine, TensorFlowEngine, first_that_agrees
 from minedisc_core.detection.models import load_model, save_model
 from minedisc_core.detection.networks import tensor_shapes
-from minedisc_core.detection.openvino_nets import OpenVinoDiscovery, OpenVinoImpact, Threads
+from minedisc_core.detection.openvino_nets import OpenVinoDiscovery, OpenVinoImpact
+from minedisc_core.detection.openvino_runtime import Threads
 from minedisc_core.detection.scan import SecondLook, scan
 from minedisc_core.domain import ProductLevel
 from minedisc_core.engine_record import EngineRecord
@@ -27,7 +28,7 @@ from minedisc_core.grid import RasterGrid
 from minedisc_core.runs import TILES
 from minedisc_core.settings import PROJECT_ROOT, load_settings
 
-pytestmark = pytest.mark.skipif(not openvino_nets.is_installed(), reason="OpenVINO is not published for this platform")
+pytestmark = pytest.mark.skipif(not openvino_runtime.is_installed(), reason="not published for this platform")
 BANDS = tuple(f"B{k}" for k in range(1, 13))
 RANDOM = np.random.default_rng(5)
 MEAN = tuple(float(v) for v in RANDOM.integers(300, 2_500, 12))
@@ -105,7 +106,7 @@ def test_both_nets_score_as_tensorflow_does_and_are_proved_by_the_probe(tmp_path
 
 
 @pytest.mark.tensorflow
-@pytest.mark.skipif(not openvino_nets.has_bf16(), reason="this processor does not multiply bfloat16")
+@pytest.mark.skipif(not openvino_runtime.has_bf16(), reason="this processor does not multiply bfloat16")
 def test_the_shipped_l1c_model_agrees_in_bfloat16_and_hits_are_decided_in_float32(tmp_path: Path) -> None:
     model, threads = load_model("demo-l1c", load_settings({}, tmp_path)), Threads()
     loaded = first_that_agrees(model, [OpenVinoEngine("bf16", threads)], TensorFlowEngine(threads), tmp_path / "cache")
@@ -155,7 +156,7 @@ def test_a_second_look_brings_rounded_scores_back_to_the_exact_ones() -> None:
 
     all_twice = scanned(rounded, dn, 7, SecondLook(exact, lambda scores: scores >= 0, read))
     np.testing.assert_allclose(all_twice, whole, atol=1e-6)
-    if openvino_nets.has_bf16():
+    if openvino_runtime.has_bf16():
         assert np.abs(scanned(rounded, dn, 7) - whole).max() > 1e-6, "nothing was rounded: this test shows nothing"
 
 

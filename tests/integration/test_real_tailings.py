@@ -9,11 +9,11 @@ from minedisc_core.bench.tailings_data import WITH_OFFSET, mine_free_folders, re
 from minedisc_core.bench.tailings_trial import deal, read_frames, run_trial
 from minedisc_core.grid import geodesic_distance_m
 from minedisc_core.learning.mask_labels import NEGATIVE, POSITIVE
-from minedisc_core.learning.spread import SpreadOptions
 
 pytestmark = [pytest.mark.trial, pytest.mark.tensorflow]
 
-CHOSEN = ("001", "005", "008", "015", "027", "029", "049", "090", "098", "107")
+CHOSEN = ("000", "002", "008", "010", "036", "042", "051", "091", "096", "113")
+"""Of ten places; all but one hold a cell without a mask in its window."""
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def test_real_places_are_kept_apart(trial_data):
 
 
 def test_from_training_on_some_places_to_a_kml_of_others(frames, trial_data, settings):
-    result = run_trial(frames, trial_data / "registers" / "sigbm_dams.csv", settings, steps=30, folds=2)
+    result = run_trial(frames, trial_data / "registers" / "sigbm_dams.csv", settings, folds=2)
     assert sorted(row.name for row in result.frames) == sorted(frame.name for frame in frames)
     assert sum(result.training_frames) == len(frames)
     sites = sum(row.sites for row in result.frames)
@@ -71,7 +71,7 @@ def test_a_small_training_on_real_frames_judges_other_places(trial_data):
     some = list({judged.scene.place: judged for judged in with_negatives}.values())  # one of each place
     free = list(read_mine_free([trial_data / "imagery" / "terramind_l1c"]))
     units = fold_units(some, free, 2, 0)
-    judged = judge(units, SpreadOptions(steps=2, batch=2, land_cells=30, warm_rounds=1))
+    judged = judge(units, 0)
     assert sorted(scene.name for scene in judged.frames) == sorted(s.scene.name for s in some)
     assert len(judged.free) == 5
     assert all(scene.rival is not None and scene.rival.shape == scene.scores.shape for scene in judged.frames)

@@ -7,6 +7,7 @@ from minedisc_core.detection.models import load_model, save_model
 from minedisc_core.detection.networks import build_discovery, set_tensors, tensor_shapes, tensorflow
 from minedisc_core.domain import ProductLevel
 from minedisc_core.errors import MinediscError, UsageError
+from minedisc_core.learning.recipes import PAPER
 from minedisc_core.learning.soundness import StepGuard, only_finite
 from minedisc_core.learning.training import TrainingOptions, band_statistics, symmetry, train_discovery, train_impact
 
@@ -97,7 +98,7 @@ def test_training_can_go_on_from_weights_with_their_normalisation(trained):
 
 def test_windows_of_201_px_train_as_in_the_paper_and_no_validation_is_possible():
     pixels, labels, places = windows(201, 8)
-    options = TrainingOptions(epochs=1, batch=4, validation_fraction=0)
+    options = TrainingOptions(epochs=1, batch=4, validation_fraction=0, recipe=PAPER)
     result = train_discovery(pixels, labels, places, bands=BANDS, level=L1C, options=options)
     assert result.figures["validation"] == {"samples": 0}
     network = build_discovery(3)

@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minedisc_core.detection import engines, openvino_nets
+from minedisc_core.detection import engines, openvino_runtime
 from minedisc_core.detection.cards import ModelCard
 from minedisc_core.detection.engines import engines_for, first_that_agrees
 from minedisc_core.detection.models import Model, load_model, save_model
 from minedisc_core.detection.networks import tensor_shapes
-from minedisc_core.detection.openvino_nets import Threads
+from minedisc_core.detection.openvino_runtime import Threads
 from minedisc_core.detection.probe import Answers, compared, probe_pixels
 from minedisc_core.detection.refine import Doubt
 from minedisc_core.domain import ProductLevel
@@ -243,7 +243,7 @@ def test_the_probe_is_always_the_same_and_has_gaps_for_any_number_of_bands() -> 
 def test_without_openvino_the_reference_scores_and_the_reason_is_recorded(
     monkeypatch: pytest.MonkeyPatch, model: Model, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(openvino_nets, "is_installed", lambda: False)
+    monkeypatch.setattr(openvino_runtime, "is_installed", lambda: False)
     candidates, refused = engines_for("auto", Threads())
     assert (candidates, refused) == ([], ("OpenVINO is not installed",))
     found = first_that_agrees(model, candidates, reference(), tmp_path, refused=refused)
@@ -264,8 +264,8 @@ def test_without_openvino_the_reference_scores_and_the_reason_is_recorded(
 def test_what_is_tried_follows_from_the_setting_and_the_processor(
     asked: str, has_bf16: bool, names: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(openvino_nets, "is_installed", lambda: True)
-    monkeypatch.setattr(openvino_nets, "has_bf16", lambda: has_bf16)
+    monkeypatch.setattr(openvino_runtime, "is_installed", lambda: True)
+    monkeypatch.setattr(openvino_runtime, "has_bf16", lambda: has_bf16)
     candidates, refused = engines_for(asked, Threads())
     assert [engine.name for engine in candidates] == names
     assert refused == (
@@ -277,8 +277,8 @@ def test_an_openvino_that_does_not_start_is_left_out(monkeypatch: pytest.MonkeyP
     def fails() -> bool:
         raise RuntimeError("no such plug-in")
 
-    monkeypatch.setattr(openvino_nets, "is_installed", lambda: True)
-    monkeypatch.setattr(openvino_nets, "has_bf16", fails)
+    monkeypatch.setattr(openvino_runtime, "is_installed", lambda: True)
+    monkeypatch.setattr(openvino_runtime, "has_bf16", fails)
     assert engines_for("auto", Threads()) == ([], ("OpenVINO does not work here: no such plug-in",))
 
 
@@ -291,7 +291,7 @@ def test_an_unknown_engine_is_refused_by_the_settings(tmp_path: Path) -> None:
 
 def test_openvino_is_imported_without_the_module_that_reports_it(tmp_path: Path) -> None:
     code = (
-        "import sys; from minedisc_core.detection.openvino_nets import openvino; openvino();"
+        "import sys; from minedisc_core.detection.openvino_runtime import openvino; openvino();"
         "print([name for name in sys.modules if name.split('.')[0] in ('openvino_telemetry', 'tensorflow', 'keras')])"
     )
     done = subprocess.run(
