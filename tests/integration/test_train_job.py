@@ -15,8 +15,10 @@ from PIL import Image
 
 from minedisc_core.cli import main
 from minedisc_core.detection.cards import read_card
+from minedisc_core.detection.engines import load_nets_for
 from minedisc_core.detection.models import load_model, load_tensors
 from minedisc_core.detection.networks import keras
+from minedisc_core.detection.openvino_runtime import Threads
 from minedisc_core.domain import ProductLevel, RunState
 from minedisc_core.errors import Cancelled, MinediscError, RunError, StoreError, UsageError
 from minedisc_core.jobs import cancel
@@ -182,6 +184,34 @@ def test_discovery_tells_false_alarms_by_reason_and_takes_windows_in_bfloat16(tm
     paper = run_training(replace(request, recipe="paper"), tmp_path / "paper", settings=settings)
     assert paper["threshold"] == 0.5
     assert read_card(tmp_path / "paper/folds/02/discovery.json", "discovery").window_px == 201
+
+
+def test_the_default_recipe_leaves_a_spread_head_that_scans_and_that_can_be_tuned_further(tmp_path, settings):
+    windows = small_dataset(tmp_path / "windows", "discovery", count=12, side=255)
+    request = TrainRequest("discovery", str(windows.folder), folds=2, epochs=2, policy="float32")
+    report = run_training(request, settings.models / "ours", settings=settings)
+    model = load_model("ours", settings)
+    assert (model.discovery.head, len(model.discovery.dark)) == ("spread", 3)
+    assert report["model_epochs"] in (0, 1, 2)
+    dn = np.random.default_rng(0).integers(800, 1_200, (260, 290, 3)).astype(np.uint16)
+    nets = load_nets_for(model, "auto", Threads(), tmp_path / "proofs")
+    scores = nets.discovery.head(nets.discovery.trunk(dn, None))
+    network = keras().models.load_model(settings.models / "ours" / "discovery.keras", safe_mode=True)
+    pixels = (dn - np.asarray(model.discovery.mean)) / np.asarray(model.discovery.std)
+    np.testing.assert_allclose(network(pixels[None].astype(np.float32)).numpy()[0, ..., 1], scores, atol=5e-3)
+    again = replace(request, mode="fine-tune", start_from="ours", folds=1, epochs=1)
+    run_training(again, tmp_path / "again", settings=settings)
+    tuned = read_card(tmp_path / "again/discovery.json", "discovery")
+    assert (tuned.head, tuned.dark, tuned.mean) == ("spread", model.discovery.dark, model.discovery.mean)
+
+
+def test_a_net_with_the_papers_head_keeps_it_in_fine_tuning(tmp_path, settings):
+    windows = small_dataset(tmp_path / "windows", "discovery", count=12)
+    request = TrainRequest("discovery", str(windows.folder), folds=1, epochs=1, policy="float32", recipe="paper")
+    run_training(request, settings.models / "old", settings=settings)
+    again = replace(request, mode="fine-tune", start_from="old", recipe="default")
+    run_training(again, tmp_path / "again", settings=settings)
+    assert read_card(tmp_path / "again/discovery.json", "discovery").head == "context"
 
 
 @pytest.mark.parametrize(

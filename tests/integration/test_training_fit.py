@@ -5,15 +5,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from minedisc_core.detection.cards import ModelCard
 from minedisc_core.detection.networks import build_discovery, build_impact, get_tensors, set_tensors
+from minedisc_core.detection.scorer import DiscoveryNet
+from minedisc_core.domain import ProductLevel
 from minedisc_core.errors import Cancelled, UsageError
 from minedisc_core.learning.batches import Batches, symmetry
+from minedisc_core.learning.evaluation import softmax
 from minedisc_core.learning.fitting import Fit, FitPlan, class_weights
 from minedisc_core.learning.folds import Split
+from minedisc_core.learning.logistic import LinearHead
 from minedisc_core.learning.precision import has_bfloat16, policy_of
 from minedisc_core.learning.recipes import DEFAULT, PAPER, recipe_named
+from minedisc_core.learning.spread_heads import steadied
 from minedisc_core.learning.step import Settled, TrainingGraph, ready_windows
-from minedisc_core.learning.training import middle_of
+from minedisc_core.learning.training import dark_of, middle_of
 from tests.training_sets import windows_of_classes
 
 MEAN, STD = (1_000.0, 1_010.0, 990.0), (60.0, 55.0, 70.0)
@@ -159,3 +165,69 @@ def test_recipes_and_precisions_have_names(tmp_path):
     flags.write_text("flags : sse fma\n")
     assert not has_bfloat16(flags)
     assert not has_bfloat16(tmp_path / "none")
+
+
+SPREAD = replace(DEFAULT, batch=8)
+DARK = (600.0, 600.0, 600.0)
+
+
+def spread_fit(recipe=SPREAD, **changes):
+    """Mines have a middle that is brighter in the second band; all six of the last windows are kept to validate."""
+    labels = (np.arange(24) % 2).astype(np.int32)
+    windows = np.random.default_rng(6).integers(900, 1_100, (24, 201, 201, 3)).astype(np.uint16)
+    windows[labels == 1, 70:130, 70:130, 1] += 60
+    plan = FitPlan("discovery", recipe, MEAN, STD, dark=DARK, **({"seed": 5} | changes))
+    return Fit(plan, windows, labels, PARTS)
+
+
+def test_a_spread_head_is_fitted_before_the_trunk_learns_and_stays_where_no_epoch_is_better():
+    fitted, idle = spread_fit(), spread_fit(replace(SPREAD, discovery_rate=1e-30, patience=3))
+    fitted.run(0)
+    assert (fitted.logits(np.arange(24)).argmax(axis=1) == fitted.labels).all()
+    assert (fitted.tensors()["output/kernel"][0, 0, : 4 * 64] == 0).all()  # the trunk has no say yet
+    idle.run(20)
+    assert (idle.state.epoch, idle.state.best_epoch) == (3, 0)
+    for name, values in fitted.tensors().items():
+        np.testing.assert_allclose(idle.tensors()[name], values, atol=1e-6)
+
+
+def test_the_trunk_of_a_spread_head_learns_and_a_stopped_training_goes_on_as_if_it_had_not():
+    whole, first, second = (spread_fit(replace(SPREAD, keep="last", patience=None)) for _ in range(3))
+    whole.run(3)
+    kept = []
+    with pytest.raises(Cancelled):
+        first.run(3, lambda _: kept.append(first.pack()), lambda: len(kept) == 1)
+    second.unpack(kept[-1])
+    second.run(3)
+    before = spread_fit()
+    before.warm()
+    assert np.abs(whole.tensors()["conv1/kernel"] - before.tensors()["conv1/kernel"]).max() > 0
+    for name, values in whole.tensors().items():
+        np.testing.assert_allclose(second.tensors()[name], values, atol=1e-6)
+    np.testing.assert_array_equal(whole.tensors()["standard/kernel"], before.tensors()["standard/kernel"])
+
+
+def test_the_graph_of_a_spread_head_scores_as_a_scan_does():
+    fitted = spread_fit()
+    fitted.warm()
+    card = ModelCard("s", "1", "discovery", ProductLevel.L1C, ("B2", "B3", "B4"), MEAN, STD, head="spread", dark=DARK)
+    net = DiscoveryNet(card, fitted.tensors(), 1)
+    chances = softmax(fitted.logits(np.arange(4)))[:, 1]
+    scanned = [float(net.head(net.trunk(window, None))[0, 0]) for window in fitted.batches.windows[:4]]
+    np.testing.assert_allclose(chances, scanned, atol=2e-4)
+
+
+def test_a_scale_of_a_silent_feature_is_raised_to_that_of_the_others():
+    scale = np.concatenate([np.full(200, 0.5), np.full(56, 1e-3), np.full(24, 1e-3)])
+    raised = steadied(LinearHead(np.zeros(280), scale, np.zeros(280), 0.0), 3)
+    assert raised.scale[:256].min() == 0.5
+    assert (raised.scale[256:] == 1e-3).all()
+
+
+def test_the_dark_of_a_band_is_below_its_darkest_pixels_and_below_its_mean():
+    windows = np.random.default_rng(0).integers(700, 2_000, (4, 50, 50, 2)).astype(np.uint16)
+    windows[..., 1] = 1_000
+    windows[0, :5] = 0  # no data is not dark
+    dark = dark_of(windows, (1_350.0, 1_000.0), step=1)
+    assert 0.9 * 700 <= dark[0] <= 0.9 * 705
+    assert dark[1] == 900.0
