@@ -10,18 +10,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
+from pyproj import Transformer
 
 from minedisc_core.detection.models import load_model, load_tensors
 from minedisc_core.domain import RunState
 from minedisc_core.errors import RunError
 from minedisc_core.jobs.process import cancel
-from minedisc_core.jobs.retraining import HEAD, start_retraining, work_on_retraining
+from minedisc_core.jobs.retraining import HEAD, scan_folder, start_retraining, work_on_retraining
 from minedisc_core.jobs.retraining_result import list_retrainings
 from minedisc_core.learning.datasets import open_dataset
 from minedisc_core.runs import RESULT
 from minedisc_core.service import run_verb
 from minedisc_core.settings import Settings
 from tests.loop_home import MINES, REJECTED, begin, make_loop_home, opened
+from tests.pages.fabricated import save_spread_model
 
 pytestmark = pytest.mark.tensorflow
 LONGEST_S = 300
@@ -107,22 +110,14 @@ def test_the_dataset_of_the_retraining_keeps_its_sides_and_places(home: Settings
         assert [row.version for row in store.datasets()] == [dataset.version]
 
 
-@pytest.mark.usefixtures("finished")
-def test_scores_on_samples_are_those_of_the_scan_at_the_same_cell(home: Settings) -> None:
-    """The sample is centred on the peak's cell, and its 255 px score as the whole scene does."""
-    (done,) = list_retrainings(home)
-    request = json.loads((done.path / "request.json").read_text())
-    scores = json.loads((done.path / "samples.json").read_text())["scores"]
-    import rasterio
-
-    from minedisc_core.jobs.retraining import scan_folder
-
+def _cells_compared(folder: Path) -> int:
+    """How many held-out samples were found to score as their cell does in the scan of the whole scene."""
+    request = json.loads((folder / "request.json").read_text())
+    scores = json.loads((folder / "samples.json").read_text())["scores"]
     compared = 0
     for number, scene in enumerate(request["scenes"]):
-        with rasterio.open(scan_folder(done.path, number, "challenger") / "scores.tif") as raster:
+        with rasterio.open(scan_folder(folder, number, "challenger") / "scores.tif") as raster:
             cells, to_cell, crs = raster.read(1), ~raster.transform, raster.crs
-        from pyproj import Transformer
-
         to_crs = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
         for row in request["judged"]:
             if row["sample_id"] in scene["samples"]:
@@ -131,7 +126,14 @@ def test_scores_on_samples_are_those_of_the_scan_at_the_same_cell(home: Settings
                 if inside and np.isfinite(cells[int(line), int(col)]):
                     assert scores[row["sample_id"]]["challenger"] == pytest.approx(cells[int(line), int(col)], abs=2e-5)
                     compared += 1
-    assert compared
+    return compared
+
+
+@pytest.mark.usefixtures("finished")
+def test_scores_on_samples_are_those_of_the_scan_at_the_same_cell(home: Settings) -> None:
+    """The sample is centred on the peak's cell, and its 255 px score as the whole scene does."""
+    (done,) = list_retrainings(home)
+    assert _cells_compared(done.path)
 
 
 @pytest.mark.usefixtures("finished")
@@ -145,3 +147,18 @@ def test_the_next_retraining_learns_the_challengers_dataset_again(home: Settings
     assert {row["sample_id"]: row["split"] for row in request["samples"]} == {
         row["sample_id"]: row["split"] for row in first["samples"]
     }
+
+
+@pytest.mark.usefixtures("finished")
+def test_a_champion_with_the_spread_head_is_tuned_and_compared_like_any_other(home: Settings) -> None:
+    save_spread_model(home.models / "spread", home.mosaics / "place-0.tif")
+    folder = begin(home, champion="spread", epochs=20)
+    work_on_retraining(folder, home)
+    champion, challenger = (load_model(name, home) for name in ("spread", "spread-r1"))
+    assert (challenger.discovery.head, challenger.discovery.dark) == ("spread", champion.discovery.dark)
+    before, after = (load_tensors(model, "discovery") for model in (champion, challenger))
+    changed = {name for name in before if (before[name] != after[name]).any()}
+    assert changed == {"output/kernel", "output/bias"}
+    scores = json.loads((folder / "samples.json").read_text())["scores"]
+    assert any(each["champion"] != each["challenger"] for each in scores.values())
+    assert _cells_compared(folder) > 0

@@ -13,6 +13,7 @@ from affine import Affine
 from minedisc_core.detection.cards import ModelCard
 from minedisc_core.detection.models import save_model
 from minedisc_core.detection.networks import tensor_shapes
+from minedisc_core.detection.spread import ALWAYS, FEATURES, ground_channels
 from minedisc_core.domain import (
     Coverage,
     Impact,
@@ -118,14 +119,8 @@ def _write_scores(path: Path, grid: RasterGrid) -> None:
 
 def save_bright_model(folder: Path, mosaic: Path) -> Path:
     """A model whose weights are written by hand: bright red ground with little green gives a high score."""
-    with open_mosaic([mosaic]) as opened:
-        bands, level = opened.bands, opened.level
-        side = min(opened.grid.height_px, opened.grid.width_px)
-        pixels = opened.read(PixelWindow(0, 0, side, side), bands).reshape(-1, len(bands)).astype(float)
-    card = ModelCard(
-        "bright", "1", "discovery", level or ProductLevel.L1C, bands, tuple(pixels.mean(0)), tuple(pixels.std(0)),
-        is_demonstration=True, description="Bright ground, for tests",
-    )  # fmt: skip
+    card = _bright_card(mosaic)
+    bands = card.bands
     tensors = {name: np.zeros(shape, np.float32) for name, shape in tensor_shapes("discovery", len(bands)).items()}
     tensors["conv1/kernel"][1, 1, bands.index("B4"), 0] = 1
     tensors["conv1/kernel"][1, 1, bands.index("B8"), 0] = -0.5
@@ -134,3 +129,28 @@ def save_bright_model(folder: Path, mosaic: Path) -> Path:
     tensors["output/kernel"][0, 0, 0, 1], tensors["output/bias"][1] = 4, -8.6
     save_model(folder, (card, tensors))
     return folder
+
+
+def save_spread_model(folder: Path, mosaic: Path) -> Path:
+    """A model with the spread head, written by hand: a middle that is brighter than its window gives a high score."""
+    card = _bright_card(mosaic)
+    card = replace(card, name="spread", head="spread", dark=tuple(0.5 * value for value in card.mean))
+    shapes = tensor_shapes("discovery", len(card.bands), "spread")
+    tensors = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
+    tensors["standard/kernel"][:] = 1
+    stands_out = 4 * FEATURES + 2 * ground_channels(len(card.bands)) + card.bands.index("B4")
+    tensors["output/kernel"][0, 0, stands_out, 0] = 10
+    tensors["output/bias"][:] = (-1, ALWAYS)
+    save_model(folder, (card, tensors))
+    return folder
+
+
+def _bright_card(mosaic: Path) -> ModelCard:
+    with open_mosaic([mosaic]) as opened:
+        bands, level = opened.bands, opened.level
+        side = min(opened.grid.height_px, opened.grid.width_px)
+        pixels = opened.read(PixelWindow(0, 0, side, side), bands).reshape(-1, len(bands)).astype(float)
+    return ModelCard(
+        "bright", "1", "discovery", level or ProductLevel.L1C, bands, tuple(pixels.mean(0)), tuple(pixels.std(0)),
+        is_demonstration=True, description="Bright ground, for tests",
+    )  # fmt: skip
