@@ -169,6 +169,8 @@ class _Ours:
         )
         self.fit = Fit(plan, entering, runner.labels, Split(runner.split.training, runner.split.validation[:0]))
         self.validation = runner.split.validation
+        if dark:
+            self.fit.warm()
 
     def epoch(self, number: int) -> float:
         self.fit.advance(number)

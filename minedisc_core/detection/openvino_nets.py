@@ -34,7 +34,6 @@ from minedisc_core.detection.openvino_runtime import (
 from minedisc_core.detection.rounding import LAND, POSITIVE, rounded, to_bfloat16
 from minedisc_core.detection.spread import FEATURES, Ground, feature_channels
 from minedisc_core.domain import IMPACT_CLASSES
-from minedisc_core.grid import STRIDE_PX
 
 Fill = Callable[[slice, NDArray[np.float32]], None]
 """Writes the centred pixels of the raster's rows into a strip."""
@@ -96,17 +95,22 @@ class OpenVinoDiscovery:
 
     def _features(self, size: tuple[int, int], fill: Fill) -> NDArray[np.float32]:
         with told():
-            middle, ground = self._middle(size[0] // 3, size[1] // 3), []
+            middle = self._middle(size[0] // 3, size[1] // 3)
+            coarse = np.empty((size[0] // 3, size[1] // 3, len(self._mean)), np.float32) if self._ground else None
             for row in range(0, 3 * (size[0] // 3), STRIP_PX):
                 strip, rows = self._strip(size, row, fill)
                 self._pool(strip, middle, row, rows)
-                if self._ground and rows >= STRIDE_PX:
-                    ground.append(answer(self._ground, strip)[0])
+                if coarse is not None:
+                    coarse[row // 3 : (row + rows) // 3] = openvino_spread.coarse_of(strip[0, 1:-1])
             request = self._rest.request()
             request.set_input_tensor(middle)
             request.infer()
             features = np.array(request.get_output_tensor().data[0])
-            return np.concatenate([features, np.concatenate(ground)], axis=-1) if ground else features
+            if self._ground is None or coarse is None:
+                return features
+            parts = [coarse[row : row + STRIP_PX] for row in range(0, 9 * len(features), STRIP_PX)]
+            blocks = np.concatenate([answer(self._ground, part[None])[0] for part in parts])
+            return np.concatenate([features, blocks], axis=-1)
 
     def _strip(self, size: tuple[int, int], row: int, fill: Fill) -> tuple[NDArray[np.float32], int]:
         """The strip that begins at `row` with a row above and one below, of 0 where the raster ends; its own rows."""
@@ -255,7 +259,7 @@ def _rest_graph(weights: Tensors, precision: Precision) -> Any:
 
 
 def _ground_graph(ground: Ground) -> Any:
-    """A centred strip (1, rows + 2, w, band) to its ground blocks (1, rows // 27, w // 27, channels)."""
+    """Centred pixels of 30 m (1, h, w, band) to ground blocks (1, h // 9, w // 9, channels)."""
     given = parameter((1, -1, -1, len(ground.mean)), openvino().Type.f32)
     blocks = openvino_spread.ground_blocks(operators(), _channels_first(given), ground)
     return graph(_channels_last(blocks.output(0)), given)

@@ -13,13 +13,17 @@ from minedisc_core.detection.spread import FEATURES, Ground
 from minedisc_core.grid import HEAD_FEATURES
 
 
-def ground_blocks(operators: Any, strip: Any, ground: Ground) -> Any:
-    """Ground blocks (1, 2 x channels, rows // 27, w // 27) of a strip (1, band, rows + 2, w) of centred DN.
+def coarse_of(strip: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Centred pixels of 30 m (rows // 3, w // 3, band) of a strip (rows, w, band), while it is in cache."""
+    side, width = spread.COARSE_PX, strip.shape[1] // spread.COARSE_PX
+    first, second, third = (strip[start::side, : side * width] for start in range(side))
+    parts = (first + second + third).reshape(-1, width, side, strip.shape[2])
+    found: NDArray[np.float32] = (parts[:, :, 0] + parts[:, :, 1] + parts[:, :, 2]) * np.float32(1 / side**2)
+    return found
 
-    The strip's first and last row belong to its neighbours.
-    """
-    own = _sliced(operators, strip, 2, 1, -1)
-    coarse = _averaged(operators, own, spread.COARSE_PX, spread.COARSE_PX)
+
+def ground_blocks(operators: Any, coarse: Any, ground: Ground) -> Any:
+    """Ground blocks (1, 2 x channels, h // 9, w // 9) of centred pixels of 30 m (1, band, h, w)."""
     light = _logarithm(operators, coarse, ground.mean - ground.dark, np.array(spread.LEAST_LIGHT))
     level = _logarithm(operators, coarse, ground.mean, 1 / ground.mean)
     first, second = spread.band_pairs(len(ground.mean))
