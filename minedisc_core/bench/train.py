@@ -163,7 +163,7 @@ class _Ours:
     def __init__(self, contender: Contender, runner: _Runner, windows: Windows) -> None:
         is_ready = contender.policy != "float32"
         entering = ready_windows(windows, runner.mean, runner.std) if is_ready else windows
-        dark = dark_of(windows, runner.mean) if contender.recipe.head == "spread" else ()
+        dark = dark_of(windows, runner.mean, runner.split.training) if contender.recipe.head == "spread" else ()
         plan = FitPlan(
             "discovery", contender.recipe, runner.mean, runner.std, contender.policy, SEED, is_ready=is_ready, dark=dark
         )

@@ -85,7 +85,7 @@ def bench(
 
 
 def _size_argument(measure: Callable[..., Any], size: int | None) -> dict[str, int]:
-    """The size under the name that this benchmark gives it: its first whole-number argument.
+    """The size under the name that this benchmark gives it: its first whole-number argument that is no seed.
 
     Raises:
         UsageError: it has no size.
@@ -94,7 +94,7 @@ def _size_argument(measure: Callable[..., Any], size: int | None) -> dict[str, i
         return {}
     for parameter in inspect.signature(measure).parameters.values():
         is_number = isinstance(parameter.default, int) and not isinstance(parameter.default, bool)
-        if is_number or parameter.name == "samples":
+        if (is_number and parameter.name != "seed") or parameter.name == "samples":
             return {parameter.name: size}
     raise UsageError("this benchmark has no size", remedy="leave --size out")
 

@@ -41,6 +41,8 @@ PAPER_FIGURES: Mapping[NetKind, Mapping[str, float]] = {
 """The paper's figures, to stand beside a model's own (sections 5.2.3 and 5.2.4); they are no promise."""
 DISCOVERY_CLASSES = ("background", "mine")
 _MAX_BANDS = 64
+_MOST_DARK = 0.99
+"""Of the mean: the light above the dark is divided by their difference."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ class ModelCard:
     head: HeadKind = "context"
     """Discovery: the paper's head, or the one of `detection.spread`."""
     dark: tuple[float, ...] = ()
-    """Spread head: per band, DN that the air alone sends back, from 0 to below the mean."""
+    """Spread head: per band, DN that the air alone sends back, from 0 to 0.99 of the mean."""
 
     @property
     def geometry(self) -> CellGeometry:
@@ -163,8 +165,8 @@ def _checked(card: ModelCard) -> ModelCard:
         f"the classes are {card.classes}, not {expected}": card.classes != expected,
         f"the head is {card.head!r}": card.head not in (HEAD_LAYERS if card.net == "discovery" else ("context",)),
         f"{len(card.dark)} dark values for {count} bands": len(card.dark) != (count if card.head == "spread" else 0),
-        "a dark value is not from 0 to below the band's mean": any(
-            not 0 <= dark < mean for dark, mean in zip(card.dark, card.mean, strict=False)
+        "a dark value is not from 0 to 0.99 of a mean of at least 1": any(
+            not (mean >= 1 and 0 <= dark <= _MOST_DARK * mean) for dark, mean in zip(card.dark, card.mean, strict=False)
         ),
     }
     for text, is_wrong in problems.items():

@@ -276,7 +276,9 @@ def save_net(folder: Path, card: ModelCard, tensors: Tensors) -> None:
     path = weights_path(folder, card.net)
     expected = tensor_shapes(card.net, len(card.bands), card.head)
     if {name: values.shape for name, values in tensors.items()} != expected:
-        raise ModelError(f"the tensors for {path} do not fit the {card.net} net of {len(card.bands)} bands")
+        raise ModelError(
+            f"the tensors for {path} do not fit the {card.net} net of {len(card.bands)} bands with the {card.head} head"
+        )
     _check_finite(path, tensors)
     write_atomically(path, save({name: _storable(tensors[name]) for name in expected}))
     write_card(folder / f"{card.net}.json", card)

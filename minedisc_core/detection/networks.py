@@ -1,4 +1,4 @@
-"""The paper's two nets: the discovery net (paper section 5.2.3, FCN) and the impact net (section 5.2.4, CNN).
+"""The two nets: the discovery net (paper section 5.2.3, FCN; or with the spread head) and the impact net (5.2.4, CNN).
 
 Both take z-scored float32 pixels (no data = 0 after the z-score), shape (batch, height, width, band).
 The weights travel as a mapping from tensor name to array (`conv1/kernel`, `conv1/bias`, ...), so that
@@ -109,7 +109,7 @@ def _parts(kernel: tuple[int, ...]) -> list[tuple[str, tuple[int, ...]]]:
 
 
 def parameter_count(net: NetKind, bands: int, head: HeadKind = "context") -> int:
-    """Number of parameters: 259,810 (discovery) and 2,373,219 (impact) at 12 bands."""
+    """Number of parameters: 259,810 (discovery), 60,466 (its spread head instead), 2,373,219 (impact); 12 bands."""
     return sum(prod(shape) for shape in tensor_shapes(net, bands, head).values())
 
 

@@ -32,7 +32,7 @@ from minedisc_core.detection.openvino_runtime import (
     told,
 )
 from minedisc_core.detection.rounding import LAND, POSITIVE, rounded, to_bfloat16
-from minedisc_core.detection.spread import FEATURES, Ground, feature_channels
+from minedisc_core.detection.spread import BLOCKS, FEATURES, Ground, feature_channels
 from minedisc_core.domain import IMPACT_CLASSES
 
 Fill = Callable[[slice, NDArray[np.float32]], None]
@@ -40,6 +40,8 @@ Fill = Callable[[slice, NDArray[np.float32]], None]
 
 STRIP_PX = 54
 """Rows of a strip: its first layer (at 1,335 px, 4.6 MB in bfloat16) is pooled while it is still in cache."""
+GROUND_ROWS = 6 * BLOCKS
+"""Rows of 30 m in which the ground is described at once: 33 channels of them stay in cache."""
 FIXED_WIDTHS = 6
 """Widths at most that get a net of fixed shape (16 MB each); a mosaic has three."""
 IMPACT_BATCH = 256
@@ -108,7 +110,7 @@ class OpenVinoDiscovery:
             features = np.array(request.get_output_tensor().data[0])
             if self._ground is None or coarse is None:
                 return features
-            parts = [coarse[row : row + STRIP_PX] for row in range(0, 9 * len(features), STRIP_PX)]
+            parts = [coarse[row : row + GROUND_ROWS] for row in range(0, BLOCKS * len(features), GROUND_ROWS)]
             blocks = np.concatenate([answer(self._ground, part[None])[0] for part in parts])
             return np.concatenate([features, blocks], axis=-1)
 

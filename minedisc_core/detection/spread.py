@@ -10,7 +10,8 @@ blocks of 27 px) and of its middle (3 x 3) only the mean and the deviation
   stands out from its surroundings.
 
 One weight for each says how likely the middle is a mine, and a second one whether this is land with mines at all;
-the score is the product of both. All of it is the same in the eight symmetries.
+the score is the product of both. (The second learns from whole scenes without a mine, `learning.spread`; without them,
+as in `minedisc train`, all land may have mines.) All of it is the same in the eight symmetries.
 
 The formulas take `keras.ops`, so that the reference engine, the training and the `.keras` file share them;
 `openvino_spread` says the same to OpenVINO.

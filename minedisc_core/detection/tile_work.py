@@ -29,13 +29,13 @@ class Net(Protocol):
     """The discovery net in two halves; of a patch model the trunk gives the scores, and the head hands them on."""
 
     def trunk(self, dn: NDArray[np.uint16], no_data: NDArray[np.bool_] | None) -> NDArray[np.float32]:
-        """Features (h // 27, w // 27, 64) of DN (h, w, band); `no_data` (h, w), None if there is none.
+        """Features (h // 27, w // 27, channels) of DN (h, w, band); `no_data` (h, w), None if there is none.
 
         Called from several threads at once.
         """
 
     def head(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Scores 0..1 (h - 6, w - 6) of features (h, w, 64)."""
+        """Scores 0..1 (h - 6, w - 6) of features (h, w, channels)."""
 
 
 @dataclass(frozen=True)

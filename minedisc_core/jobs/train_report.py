@@ -59,7 +59,7 @@ def _card(
     ready: ReadyTraining, name: str, record: Mapping[str, Any], training: Mapping[str, Any], threshold: float
 ) -> ModelCard:
     net = ready.request.net
-    dark = tuple(record["dark"])
+    dark = tuple(record.get("dark", ()))  # of folds that an older version trained there is none
     head = "spread" if dark else "context"
     own: dict[str, Any] = {"threshold": min(max(threshold, 0.01), 0.99), "head": head, "dark": dark}
     if net == "impact":

@@ -124,7 +124,9 @@ def prepare(request: TrainRequest, settings: Settings) -> ReadyTraining:
             "make a new version from samples of one level",
         )  # fmt: skip
     start = _start(request, settings, bands, dataset.level)
-    if start is not None and request.net == "discovery":
+    if request.net == "impact":
+        recipe = replace(recipe, head="context")
+    elif start is not None:
         recipe = replace(recipe, head=start.discovery.head)
     beside = load_model(request.beside, settings) if request.beside else None
     _check_beside(request, beside, dataset.level)
@@ -197,7 +199,8 @@ def enter_training(ready: ReadyTraining, out: Path, *, resume: bool) -> None:
         RunError: another training was begun here, this one was begun and not asked to be resumed, or its dataset
             has changed.
     """
-    asked, facts = ready.request.to_json(), {"dataset_hash": ready.dataset.hash, "policy": ready.policy}
+    asked = ready.request.to_json()
+    facts = {"dataset_hash": ready.dataset.hash, "policy": ready.policy, "head": ready.recipe.head}
     if not (out / REQUEST).is_file():
         _check_new(out)
         now = datetime.now(UTC).replace(tzinfo=None)
@@ -218,7 +221,8 @@ def _check_same(stored: Mapping[str, Any], asked: Mapping[str, Any], facts: Mapp
         for name in asked
         if name not in ("dataset", "policy") and before.get(name) != asked[name]
     ]
-    changed += [name.replace("_", " ") for name in facts if stored.get(name) != facts[name]]
+    known = {"head": "context", **stored}  # of trainings before there was a second head
+    changed += [name.replace("_", " ") for name in facts if known.get(name) != facts[name]]
     if changed:
         raise RunError(
             f"the training in {out} was begun with another {', '.join(changed)}",

@@ -171,6 +171,8 @@ class _Training:
             self.log.unit_done(number)
             return read_json(folder / FOLD_RESULT)
         fit = self._taken_up(split, number, folder / STATE)
+        if fit.needs_warming:
+            self.log.phase("fitting the head on the ground")
         self.log.unit(number, fit.state.epoch)
         fit.run(epochs, lambda state: self._after_epoch(fit, state, folder), self._is_cancelled)
         seconds = sum(epoch["seconds"] for epoch in fit.state.history)

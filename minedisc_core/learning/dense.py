@@ -43,6 +43,10 @@ class LabelledScene:
     """Per cell: 1 mine, 0 background, -1 ignored."""
 
 
+MINE_WEIGHT = 3.0
+"""Weight of a mine cell in the loss; a background cell has 1."""
+
+
 @dataclass(frozen=True)
 class DenseOptions:
     """How to train."""
@@ -56,8 +60,6 @@ class DenseOptions:
     """Side of a training tile in features (27 px each): 15 x 15 cells."""
     learning_rate: float = 8e-4
     """Adam's first rate; falls to a hundredth along a cosine."""
-    mine_weight: float = 3.0
-    """Weight of a mine cell in the loss; a background cell has 1."""
     hard_share: float = 0.5
     """Share of tiles drawn around wrong cells from the second round on."""
     seed: int = 0
@@ -234,7 +236,7 @@ class _DenseFit:
 
     def _step_eager(self, pixels: Any, targets: Any) -> Any:
         tf = self.tf
-        weight = tf.where(targets == 1, self.options.mine_weight, tf.where(targets == 0, 1.0, 0.0))
+        weight = tf.where(targets == 1, MINE_WEIGHT, tf.where(targets == 0, 1.0, 0.0))
         with tf.GradientTape() as tape:
             logits = self.network(self._normalised(pixels), training=True)
             each = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.maximum(targets, 0), logits)

@@ -23,9 +23,6 @@ from minedisc_core.learning.heads import head_of
 from minedisc_core.learning.soundness import StepGuard, clipped_adam, only_finite
 from minedisc_core.learning.splits import balanced_order
 
-_KEPT = 0.5
-"""Share of the hidden units that a step keeps, as in the paper."""
-
 State = Mapping[str, NDArray[Any]]
 """What a fine-tuning needs to go on: `epoch`, `best`, `best_loss`, and tensors named `now/`, `best/` and `adam/`."""
 
@@ -141,7 +138,8 @@ class _HeadFit:
         for start in range(0, len(order), self.options.batch):
             chosen = order[start : start + self.options.batch]
             turns = random.integers(0, self.examples.features.shape[1], len(chosen))
-            mask = (random.random((len(chosen), self.head.hidden)) < _KEPT).astype(np.float32) / _KEPT
+            kept = random.random((len(chosen), self.head.hidden)) < self.head.kept
+            mask = kept.astype(np.float32) / self.head.kept
             inputs = self._inputs(chosen, turns, random)
             loss, is_sound = self._step(inputs, self.examples.labels[chosen], mask)
             if self.guard.heed(bool(is_sound)):

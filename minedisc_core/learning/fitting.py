@@ -119,8 +119,8 @@ class Fit:
             Cancelled: `should_stop` said so; the state is that of the last whole epoch.
             MinediscError: losses or weights came to no finite number.
         """
-        if self.graph.ground is not None and not self.state.epoch and self.plan.start is None:
-            self.warm()
+        if self.needs_warming:
+            self.warm(should_stop)
         while self.state.epoch < epochs and not self._is_over():
             self.advance(self.state.epoch + 1, should_stop)
             if on_epoch:
@@ -128,15 +128,34 @@ class Fit:
         self._settle(epochs)
         return self.state
 
-    def warm(self) -> None:
-        """Fit the spread head on how the ground stands out; this is epoch 0, which stays if no later one is better."""
-        chosen = np.random.default_rng(self.plan.seed).permutation(self.split.training)[:WARM_WINDOWS]
-        numbers = np.concatenate([self.graph.numbers(pixels).numpy() for pixels in self.batches.plain(chosen)])
+    @property
+    def needs_warming(self) -> bool:
+        """Whether there is a spread head that has seen nothing yet."""
+        return self.graph.ground is not None and not self.state.epoch and self.plan.start is None
+
+    def warm(self, should_stop: Callable[[], bool] = lambda: False) -> None:
+        """Fit the spread head on how the ground stands out; this is epoch 0, which stays if no later one is better.
+
+        Raises:
+            Cancelled: `should_stop` said so.
+        """
+        chosen, parts = self._for_warming(), []
+        for pixels in self.batches.plain(chosen):
+            if should_stop():
+                raise Cancelled("the training was cancelled", remedy="resume it")
+            parts.append(self.graph.numbers(pixels).numpy())
+        numbers = np.concatenate(parts)
         bands = len(self.plan.mean)
         head = steadied(fit_head(numbers, self.labels[chosen] == MINE, standing_out(bands)), bands)
         set_tensors(self.graph.network, {**self.tensors(), **spread_tensors(head)})
         if self.plan.recipe.keep == "best":
             self.state.best_loss, self.state.best = self._validate().get("validation_loss", 0.0), self.tensors()
+
+    def _for_warming(self) -> NDArray[np.intp]:
+        """Windows of each class, equally many at most."""
+        training = np.random.default_rng(self.plan.seed).permutation(self.split.training)
+        classes = [training[self.labels[training] == label] for label in np.unique(self.labels[training])]
+        return np.concatenate([members[: WARM_WINDOWS // len(classes)] for members in classes])
 
     def _is_over(self) -> bool:
         patience = self.plan.recipe.patience

@@ -28,6 +28,10 @@ class Head(Protocol):
     def hidden(self) -> int:
         """Numbers before the last layer."""
 
+    @property
+    def kept(self) -> float:
+        """Share of them that a step keeps."""
+
 
 def head_of(tensors: Tensors) -> Head:
     """The head that a net's tensors belong to."""
@@ -38,6 +42,7 @@ class ContextHead:
     """The paper's: 7 x 7, then 1 x 1, as two products of matrices."""
 
     names = ("context/kernel", "context/bias", "output/kernel", "output/bias")
+    kept = 0.5
 
     def __init__(self, tensors: Tensors) -> None:
         self.hidden = int(tensors["context/bias"].size)
@@ -56,6 +61,7 @@ class SpreadHead:
     """That of `detection.spread`: its weights learn, what it centres and scales by stays."""
 
     names = ("output/kernel", "output/bias")
+    kept = 0.7
 
     def __init__(self, tensors: Tensors) -> None:
         self._scale = np.asarray(tensors["standard/kernel"], np.float32).ravel()

@@ -22,11 +22,6 @@ class LinearHead:
     """(k,)."""
     bias: float
 
-    def log_odds(self, values: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Log odds (...) of the true class, of values (..., k)."""
-        found: NDArray[np.float64] = (values - self.centre) / self.scale @ self.weight + self.bias
-        return found
-
 
 def fit_head(
     values: NDArray[np.floating], is_true: NDArray[np.bool_], penalty: float | NDArray[np.floating]

@@ -78,7 +78,7 @@ PAPER = Recipe(
 the training part, folds of samples, the weights after the last epoch."""
 
 DEFAULT = Recipe("default", patience=8, brightness=0.2, band_jitter=0.1, head="spread")
-"""What did best at places that were not seen (README, "Real imagery" and "The paper's table"): the spread head on the
+"""What did best at places that were not seen (README, "Real imagery" and "Training"): the spread head on the
 paper's trunk, fitted on how the ground stands out before the trunk learns, and kept so where no later epoch is better;
 the eight symmetries, other light and colour in each draw, balanced draws, early stopping, folds of places, windows as
 they are (255 px: the middle cell scores as in a scan), and the threshold chosen on validation."""

@@ -2,8 +2,8 @@
 
 The head hears how the ground of each cell stands out, on the cells whose label is sure; scenes without a mine teach it
 what land without mines is like. The trunk stays as it was drawn and has no say: on real tailings, every training of it
-that was tried found fewer mines at places it had not seen (README, "Real imagery"). In `minedisc train` the same fit is
-epoch 0, and later epochs, in which the trunk learns, have to do better at other places.
+that was tried found fewer mines at places it had not seen (README, "Real imagery"). In `minedisc train` such a fit (on
+windows, without the factor for land) is epoch 0, and later epochs, in which the trunk learns, have to do better.
 
     net = train_spread(scenes, bands=("B2", "B3", "B4"))
     scores = net.scores(dn)

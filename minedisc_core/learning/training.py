@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from minedisc_core.detection.cards import ORES, PAPER_FIGURES, ModelCard
 from minedisc_core.detection.networks import NetKind, Tensors
+from minedisc_core.detection.spread import HeadKind
 from minedisc_core.domain import IMPACT_CLASSES, ProductLevel
 from minedisc_core.errors import UsageError
 from minedisc_core.grid import CONTEXT_PX, PATCH_PX, WINDOW_PX
@@ -33,7 +34,7 @@ from minedisc_core.learning.precision import policy_of
 from minedisc_core.learning.recipes import DEFAULT, Recipe
 from minedisc_core.learning.splits import split_by_place
 
-_DARK_PERCENT, _DARK_ROOM = 0.1, 0.9
+_DARK_PERCENT, _DARK_ROOM, _DARK_WINDOWS = 0.1, 0.9, 1_000
 __all__ = ["Trained", "TrainingOptions", "band_statistics", "symmetry", "train_discovery", "train_impact"]
 
 
@@ -159,7 +160,7 @@ def _train(
     split = Split(*split_by_place(targets, np.asarray(places), options.validation_fraction, options.seed))
     framed = middle_of(windows, options.recipe.window_px) if net == "discovery" else windows
     mean, std = normalisation(framed, split.training, options.start_mean, options.start_std)
-    has_spread = net == "discovery" and options.recipe.head == "spread"
+    has_spread = net == "discovery" and _head(options) == "spread"
     dark = options.start_dark or dark_of(framed, mean, split.training) if has_spread else ()
     fit = Fit(_plan(net, mean, std, dark, options), framed, targets, split)
     told = options.on_epoch
@@ -171,6 +172,20 @@ def _train(
         "validation": part_figures(fit, split.validation),
     }
     return Trained(net, fit.tensors(), bands, level, mean, std, figures, tuple(fit.state.history), dark)
+
+
+def _head(options: TrainingOptions) -> HeadKind:
+    """That of the weights to go on from, else the recipe's."""
+    start = options.start_from
+    if start is None:
+        return options.recipe.head
+    if "standard/kernel" not in start:
+        return "context"
+    if options.start_mean and not options.start_dark:
+        raise UsageError(
+            "weights of a spread head with a mean and no dark", "start_dark, as on the card they came with"
+        )
+    return "spread"
 
 
 def _plan(
@@ -236,13 +251,15 @@ def dark_of(
         windows: DN (n, side, side, band), 0 = no data.
         mean: per band, DN.
         chosen: numbers of the windows to look at; None: all.
-        step: every so many pixels are looked at, along rows and columns.
+        step: every so many pixels are looked at, along rows and columns; of about 1,000 windows at most.
     """
-    picked = range(len(windows)) if chosen is None else chosen
-    seen = [windows[index, ::step, ::step].reshape(-1, windows.shape[-1]) for index in picked]
-    pixels = np.concatenate(seen)
-    darkest = np.percentile(pixels[(pixels != 0).all(axis=1)], _DARK_PERCENT, axis=0)
-    return tuple(np.minimum(_DARK_ROOM * darkest, _DARK_ROOM * np.asarray(mean)).round(1).tolist())
+    picked = np.arange(len(windows)) if chosen is None else chosen
+    some = picked[:: -(-len(picked) // _DARK_WINDOWS)]
+    pixels = np.concatenate([windows[n, ::step, ::step].reshape(-1, windows.shape[-1]) for n in some.tolist()])
+    pixels = pixels[(pixels != 0).all(axis=1)]
+    most = _DARK_ROOM * np.asarray(mean)
+    darkest = np.percentile(pixels, _DARK_PERCENT, axis=0) if len(pixels) else np.asarray(mean)
+    return tuple(np.minimum(_DARK_ROOM * darkest, most).round(1).tolist())
 
 
 def band_statistics(

@@ -161,8 +161,10 @@ def test_a_model_folder_keeps_head_and_dark_and_a_scan_loads_it(tmp_path: Path, 
         ({"head": "round"}, "the head is 'round'"),
         ({"dark": ()}, "0 dark values for 3 bands"),
         ({"head": "context"}, "3 dark values for 3 bands"),
-        ({"dark": (5_000.0, 1.0, 1.0)}, "not from 0 to below the band's mean"),
-        ({"dark": (-1.0, 1.0, 1.0)}, "not from 0 to below the band's mean"),
+        ({"dark": (5_000.0, 1.0, 1.0)}, "not from 0 to 0.99 of a mean"),
+        ({"dark": (899.999999999, 1.0, 1.0)}, "not from 0 to 0.99 of a mean"),
+        ({"dark": (-1.0, 1.0, 1.0)}, "not from 0 to 0.99 of a mean"),
+        ({"mean": (1e-40, 900.0, 900.0), "dark": (0.0, 1.0, 1.0)}, "not from 0 to 0.99 of a mean"),
     ],
 )
 def test_a_card_that_cannot_be_is_refused(change: dict, told: str, settings) -> None:

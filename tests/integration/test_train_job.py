@@ -205,6 +205,25 @@ def test_the_default_recipe_leaves_a_spread_head_that_scans_and_that_can_be_tune
     assert (tuned.head, tuned.dark, tuned.mean) == ("spread", model.discovery.dark, model.discovery.mean)
 
 
+def test_a_training_of_an_older_version_is_not_gone_on_with_under_another_head(tmp_path, settings):
+    windows = small_dataset(tmp_path / "windows", "discovery", count=12)
+    request = TrainRequest("discovery", str(windows.folder), folds=1, epochs=1, policy="float32", recipe="paper")
+    out = tmp_path / "out"
+    run_training(request, out, settings=settings)
+    for file, key in (("request.json", "head"), ("folds/01/fold.json", "dark")):  # as they were before
+        content = json.loads((out / file).read_text())
+        del content[key]
+        (out / file).write_text(json.dumps(content))
+    (out / "training.json").unlink()
+    assert run_training(request, out, resume=True, settings=settings)["net"] == "discovery"
+    assert read_card(out / "discovery.json", "discovery").head == "context"
+    stored = json.loads((out / "request.json").read_text())
+    stored["request"]["recipe"] = "default"  # it was the paper's head under this name
+    (out / "request.json").write_text(json.dumps(stored))
+    with pytest.raises(RunError, match="begun with another head"):
+        run_training(replace(request, recipe="default"), out, resume=True, settings=settings)
+
+
 def test_a_net_with_the_papers_head_keeps_it_in_fine_tuning(tmp_path, settings):
     windows = small_dataset(tmp_path / "windows", "discovery", count=12)
     request = TrainRequest("discovery", str(windows.folder), folds=1, epochs=1, policy="float32", recipe="paper")

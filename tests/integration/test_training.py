@@ -1,5 +1,7 @@
 """Training of both nets on small made-up windows."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from minedisc_core.detection.models import load_model, save_model
 from minedisc_core.detection.networks import build_discovery, set_tensors, tensor_shapes, tensorflow
 from minedisc_core.domain import ProductLevel
 from minedisc_core.errors import MinediscError, UsageError
-from minedisc_core.learning.recipes import PAPER
+from minedisc_core.learning.recipes import DEFAULT, PAPER
 from minedisc_core.learning.soundness import StepGuard, only_finite
 from minedisc_core.learning.training import TrainingOptions, band_statistics, symmetry, train_discovery, train_impact
 
@@ -89,7 +91,13 @@ def test_the_impact_net_learns_three_classes_in_mixed_precision():
 def test_training_can_go_on_from_weights_with_their_normalisation(trained):
     result, _ = trained
     options = TrainingOptions(
-        epochs=1, batch=8, learning_rate=1e-7, start_from=result.tensors, start_mean=result.mean, start_std=result.std
+        epochs=1,
+        batch=8,
+        learning_rate=1e-7,
+        start_from=result.tensors,
+        start_mean=result.mean,
+        start_std=result.std,
+        start_dark=result.dark,
     )
     again = train_discovery(*windows(255), bands=BANDS, level=L1C, options=options)
     assert (again.mean, again.std) == (result.mean, result.std)
@@ -172,3 +180,21 @@ def test_symmetries_are_eight_and_keep_the_middle():
 def test_windows_that_cannot_be_trained_on_are_refused(change, named):
     with pytest.raises(UsageError, match=named):
         train_discovery(*change(*windows(201, 8)), bands=BANDS, level=L1C, options=QUICK)
+
+
+def test_weights_to_go_on_from_bring_their_head_and_a_spread_one_its_dark():
+    pixels, labels, places = windows(201, 8)
+    quick = TrainingOptions(epochs=1, batch=4, validation_fraction=0)
+    made = {
+        recipe.name: train_discovery(
+            pixels, labels, places, bands=BANDS, level=L1C, options=replace(quick, recipe=recipe)
+        )
+        for recipe in (PAPER, DEFAULT)
+    }
+    for first in made.values():
+        known = {"start_from": first.tensors, "start_mean": first.mean, "start_std": first.std}
+        again = replace(quick, **known, start_dark=first.dark)
+        tuned = train_discovery(pixels + 300, labels, places, bands=BANDS, level=L1C, options=again)
+        assert (tuned.dark, tuned.mean, set(tuned.tensors)) == (first.dark, first.mean, set(first.tensors))
+    with pytest.raises(UsageError, match="no dark"):
+        train_discovery(pixels, labels, places, bands=BANDS, level=L1C, options=replace(quick, **known))

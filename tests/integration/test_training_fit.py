@@ -231,3 +231,19 @@ def test_the_dark_of_a_band_is_below_its_darkest_pixels_and_below_its_mean():
     dark = dark_of(windows, (1_350.0, 1_000.0), step=1)
     assert 0.9 * 700 <= dark[0] <= 0.9 * 705
     assert dark[1] == 900.0
+
+
+def test_the_first_fit_of_a_spread_head_can_be_cancelled_and_sees_every_class():
+    fresh = spread_fit()
+    with pytest.raises(Cancelled):
+        fresh.run(0, should_stop=lambda: True)
+    assert not fresh.state.best
+    few = spread_fit()
+    few.labels[:17] = 0
+    assert few.labels[few._for_warming()].tolist().count(1) == 1
+
+
+def test_windows_with_hardly_any_data_have_a_dark_below_their_mean():
+    windows = np.zeros((2, 50, 50, 2), np.uint16)
+    windows[:, 3, 3] = 1_000
+    assert dark_of(windows, (1_000.0, 1_000.0)) == (900.0, 900.0)
