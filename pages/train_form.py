@@ -15,7 +15,7 @@ from minedisc_core.jobs.train_request import TrainRequest
 from minedisc_core.jobs.training import start_training
 from minedisc_core.learning.datasets import Dataset
 from minedisc_core.learning.recipes import RECIPES
-from pages import boundary, frame, kept, shared, train_made, words
+from pages import boundary, frame, kept, shared, train_made, train_more, words
 from pages.texts import Labels, t
 
 NONE, DATASET_KEY = "", "train_dataset"
@@ -37,6 +37,7 @@ def section(is_busy: bool) -> None:
     _facts(dataset)
     _how()
     missing = _models(dataset)
+    train_more.training(dataset)
     proposed = _proposed(dataset)
     st.text_input(
         t("Name of the model"), key="train_name", placeholder=proposed, help=t("Left empty: the name that is shown.")
@@ -57,9 +58,8 @@ def _facts(dataset: Dataset) -> None:
     """Which net it trains, and what the version holds."""
     places = words.count(len({sample.place for sample in dataset.samples}), "place")
     held = train_made.labels(Counter(sample.label for sample in dataset.samples))
-    side = t("{side} px", side=dataset.window_px)
+    side, bands = t("{side} px", side=dataset.window_px), words.count(len(dataset.bands), "band")
     level = str(dataset.level) if dataset.level else t("level not given")
-    bands = words.count(len(dataset.bands), "band")
     st.markdown(f"**{NETS[net_of(dataset)]}** · {boundary.plain(held)} · {places}")
     st.caption(f"{side} · {level} · {bands} ({', '.join(dataset.bands)})")
 
@@ -109,7 +109,7 @@ def _key(what: str, dataset: Dataset) -> str:
 
 def _fitting(dataset: Dataset) -> list[str]:
     """Models that fine-tuning can start from: the same net, bands and product level."""
-    cards = ((model.name, model.impact if net_of(dataset) == "impact" else model.discovery) for model in _own())
+    cards = ((m.name, m.impact if net_of(dataset) == "impact" else m.discovery) for m in _own())
     return [name for name, card in cards if card and (card.bands, card.level) == (dataset.bands, dataset.level)]
 
 
@@ -142,7 +142,7 @@ def _begin(dataset: Dataset, proposed: str) -> None:
             net=net_of(dataset), dataset=str(dataset.folder), mode=FINE_TUNE if is_tuning else SCRATCH,
             start_from=said.get(_key("from", dataset)) if is_tuning else None,
             beside=said.get(_key("beside", dataset)) or None, recipe=said["train_recipe"],
-            folds=int(said["train_folds"]), epochs=int(said["train_epochs"]) if said["train_epochs"] else None,
+            folds=said["train_folds"], epochs=said["train_epochs"], **train_more.chosen(dataset),
             held_out=tuple((spot.lon, spot.lat) for spot in shared.store().spots(is_held_out=True)),
         )  # fmt: skip
         start_training(request, folder, settings=shared.settings())

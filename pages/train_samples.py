@@ -14,7 +14,18 @@ from minedisc_core.grid import PATCH_PX
 from minedisc_core.jobs import ScanRequest
 from minedisc_core.learning.queue_datasets import datasets_folder
 from minedisc_core.learning.register_samples import SIZES, SampleRequest
-from pages import boundary, frame, kept, mosaics, point_register, shared, train_cutting, train_form, train_made
+from pages import (
+    boundary,
+    frame,
+    kept,
+    mosaics,
+    point_register,
+    shared,
+    train_cutting,
+    train_form,
+    train_made,
+    train_more,
+)
 from pages.shared import SessionKeys
 from pages.texts import t
 from pages.train_cutting import Asked
@@ -72,13 +83,15 @@ def _asked(source: str | None, chosen: Sequence[ScanRequest]) -> Asked:
     rejected = left.toggle(t("Look-alikes from rejected candidates"), key="train_rejected")
     corrected = right.toggle(t("Use the corrections of its points"), key="train_corrections")
     proposed = _proposed(source, int(size))
+    request = train_more.samples(
+        SampleRequest(
+            points=source or "", window_px=int(size), label_column=label or None, apart_m=float(apart),
+            backgrounds=None if backgrounds is None else int(backgrounds),
+        )
+    )  # fmt: skip
     name = st.text_input(
         t("Name of the dataset version"), key="train_version", placeholder=proposed,
         help=t("Left empty: the name that is shown."),
-    )  # fmt: skip
-    request = SampleRequest(
-        points=source or "", window_px=int(size), label_column=label or None, apart_m=float(apart),
-        backgrounds=None if backgrounds is None else int(backgrounds),
     )  # fmt: skip
     return Asked(request, tuple(chosen), model or None, rejected, corrected, name.strip() or proposed)
 

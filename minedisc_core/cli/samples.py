@@ -108,14 +108,14 @@ def samples(
 def from_register(asked: Mapping[str, Any], out: Path, settings: Settings, as_json: bool) -> None:
     """Cut a dataset at the points of a register."""
     from minedisc_core.learning.register_samples import SampleRequest, make_register_dataset
-    from minedisc_core.learning.sample_inputs import model_bands
+    from minedisc_core.learning.sample_inputs import class_numbers, model_bands
 
     same = ("points", "label_column", "backgrounds", "look_alike_share", "apart_m", "land_cover", "seed")
     request = SampleRequest(
         **{name: asked[name] for name in same},
         window_px=asked["size"],
         known=tuple(asked["known"] or ()),
-        land_cover_classes=_classes(asked["land_cover_classes"]),
+        land_cover_classes=class_numbers(asked["land_cover_classes"]),
         validation_fraction=asked["validation_fraction"],
     )
     people = _people(asked, settings)
@@ -131,13 +131,6 @@ def from_register(asked: Mapping[str, Any], out: Path, settings: Settings, as_js
 def _named(points: str) -> str:
     """A file by its whole path (another process may answer); the id of a snapshot as it is."""
     return str(Path(points).resolve()) if Path(points).exists() else points
-
-
-def _classes(text: str | None) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in (text or "").split(",") if part.strip())
-    except ValueError as error:
-        raise UsageError(f"--land-cover-classes is {text!r}", "whole numbers with commas between: 50,60,80") from error
 
 
 def _opened(path: Path, asked: Mapping[str, Any]) -> Mosaic:

@@ -57,3 +57,15 @@ def model_bands(
     for mosaic in mosaics:
         check_bands(mosaic, card.bands, card.level)
     return card.bands
+
+
+def class_numbers(text: str | None) -> tuple[int, ...]:
+    """The classes of a land cover, from their numbers with commas between.
+
+    Raises:
+        UsageError: they are no whole numbers.
+    """
+    try:
+        return tuple(int(part) for part in (text or "").split(",") if part.strip())
+    except ValueError as error:
+        raise UsageError(f"the classes are {text!r}", "whole numbers with commas between: 50,60,80") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from pathlib import Path
@@ -213,6 +214,66 @@ def test_the_button_starts_a_training_of_what_the_page_says(
     assert (request.mode, request.start_from, request.beside) == ("scratch", None, None)
     assert request.held_out == ((20.0, 50.0),)
     assert (out, resume) == (empty_home.models / "mine-1", False)
+
+
+def test_more_choices_of_a_training_are_those_of_the_command_line(
+    empty_home: Settings, open_page: Opener, started: Started
+) -> None:
+    small_dataset(datasets_folder(empty_home) / "v1", "discovery", count=24, places=6)
+    app = open_page("train.py")
+    app.multiselect(key="train_only_v1").set_value(["B4", "B2"]).run()
+    app.number_input(key="train_resamplings").set_value(2).run()
+    app.number_input(key="train_seed").set_value(9).run()
+    app.selectbox(key="train_precision").set_value("float32").run()
+    app.text_input(key="train_licence").set_value(" CC0 ").run()
+    app.button(key="train_start").click().run()
+    assert not app.exception
+    assert not app.error
+    ((request, _, _),) = started
+    assert (request.bands, request.resamplings, request.seed) == (("B4", "B2"), 2, 9)
+    assert (request.policy, request.licence) == ("float32", "CC0")
+
+
+def test_more_choices_of_samples_reach_the_dataset(ready: AppTest, home: Settings) -> None:
+    lonlat = GRID.lonlat(np.array([300.5]), np.array([300.5])).tolist()[0]
+    further = home.home / "further.csv"
+    further.write_text(f"Nome;Latitude;Longitude\nOutra;{lonlat[1]};{lonlat[0]}\n")
+    ready.text_area(key="train_known").set_value(f"{further}\n").run()
+    ready.number_input(key="train_share").set_value(10).run()
+    ready.number_input(key="train_samples_seed").set_value(4).run()
+    ready.button(key="train_cut").click().run()
+    assert not ready.exception
+    assert not ready.error, said(ready)
+    (made,) = datasets_folder(home).iterdir()
+    asked = json.loads((made / "manifest.json").read_text())["request"]
+    assert (asked["seed"], asked["look_alike_share"], asked["known"]) == (4, 0.1, ["further.csv"])
+
+
+def test_places_that_cannot_be_divided_for_validation_are_told(ready: AppTest, home: Settings) -> None:
+    ready.number_input(key="train_validation").set_value(30).run()
+    ready.button(key="train_cut").click().run()
+    assert not ready.exception
+    assert "1 places cannot be split" in said(ready)
+    assert not list(datasets_folder(home).glob("[!.]*"))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("train_classes", "50; x", "whole numbers with commas between"),
+        ("train_land_cover", "/nowhere/cover.tif", "cover.tif"),
+    ],
+)
+def test_more_choices_that_cannot_be_used_are_explained(
+    ready: AppTest, home: Settings, key: str, value: str, told: str
+) -> None:
+    ready.text_input(key=key).set_value(value).run()
+    if key == "train_land_cover":
+        ready.text_input(key="train_classes").set_value("50").run()
+        ready.button(key="train_cut").click().run()
+    assert not ready.exception
+    assert told in said(ready)
+    assert not datasets_folder(home).exists() or not list(datasets_folder(home).iterdir())
 
 
 def test_a_small_training_goes_from_the_button_to_its_curves(empty_home: Settings, open_page: Opener) -> None:
